@@ -1,0 +1,1 @@
+"""The machinery: pure folds (cells, windows, decisions, engine) and the edge around them."""

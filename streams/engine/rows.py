@@ -1,0 +1,170 @@
+"""Rows of a compacted changelog that can be read back as of one version, whatever was killed when.
+
+A row is a key with the body it has from a version on. A version is the offset in the log up to which the fold
+that wrote it had counted. Bodies are functions of the log, so two owners never disagree about a version.
+
+Writing order: rows, then the commit row that names the version they belong to. A crash in between leaves rows
+*ahead* of the last commit; so each mutable row also carries the body it had at the commit before, and reading
+takes, over all owners, the newest body that is not ahead. The changelog key ends in the owner's id: an owner
+that wakes after its time writes beside, not over, its successor's rows.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.errors import StateError
+
+Row = tuple[bytes, bytes | None]
+
+_HEAD = struct.Struct(">Bqqii")
+_MAGIC = 1
+_NO_VERSION = -(2**62)
+_COMMIT = b"commit"
+_SEPARATOR = b"\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A body (None: deleted) and the version from which it holds."""
+
+    number: int
+    body: bytes | None
+
+
+def encode_row(now: Version, before: Version | None) -> bytes:
+    """The stored form of a row: the newest body and the one of the commit before.
+
+    >>> decode_row(encode_row(Version(7, b"new"), Version(3, None)))
+    [Version(number=7, body=b'new'), Version(number=3, body=None)]
+    """
+    previous = before or Version(_NO_VERSION, None)
+    head = _HEAD.pack(_MAGIC, now.number, previous.number, _length(now.body), _length(previous.body))
+    return head + (now.body or b"") + (previous.body or b"")
+
+
+def decode_row(value: bytes) -> list[Version]:
+    """The versions in a stored row, newest first; StateError when it is not a row."""
+    if len(value) < _HEAD.size or value[0] != _MAGIC:
+        raise StateError(f"a changelog row of {len(value)} bytes is not ours", remedy="planwatch rebuild")
+    _, number, before, length, length_before = _HEAD.unpack_from(value)
+    start, middle = _HEAD.size, _HEAD.size + max(length, 0)
+    versions = [Version(number, None if length < 0 else value[start:middle])]
+    if before != _NO_VERSION:
+        body = None if length_before < 0 else value[middle : middle + length_before]
+        versions.append(Version(before, body))
+    return versions
+
+
+def _length(body: bytes | None) -> int:
+    return -1 if body is None else len(body)
+
+
+class VersionedRows:
+    """The rows of one partition of a changelog: filled by recovery, then written through by its owner.
+
+    >>> rows = VersionedRows(b"a")
+    >>> first = rows.put(b"x", b"1", 10)
+    >>> done = rows.commit(b"{}", 10)
+    >>> rows.confirmed()
+    []
+    >>> ahead = rows.put(b"x", b"2", 20)  # and then the process is killed
+    >>> heir = VersionedRows(b"b")
+    >>> for key, value in (first, done, ahead): heir.apply(key, value)
+    >>> heir.recover(); dict(heir.items()), heir.version
+    ({b'x': b'1'}, 10)
+    """
+
+    def __init__(self, owner: bytes) -> None:
+        self.owner = owner
+        self.version = -1
+        self.commit_body: bytes | None = None
+        self._read: dict[bytes, dict[bytes, bytes]] = {}
+        self._bodies: dict[bytes, bytes] = {}
+        self._committed: dict[bytes, Version] = {}
+        self._dirty: dict[bytes, Version] = {}
+        self._owners: dict[bytes, set[bytes]] = {}
+        self._retired: list[bytes] = []
+        self._unconfirmed = False
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take one changelog record, in the order of the log."""
+        name, _, owner = key.rpartition(_SEPARATOR)
+        if value is None:
+            self._read.get(name, {}).pop(owner, None)
+        else:
+            self._read.setdefault(name, {})[owner] = value
+
+    def recover(self) -> None:
+        """Settle on the last committed version; call once, after the last `apply`."""
+        commits = [decode_row(value)[0] for value in self._read.pop(_COMMIT, {}).values()]
+        if commits:
+            newest = max(commits, key=lambda version: version.number)
+            self.version, self.commit_body = newest.number, newest.body
+        for name, by_owner in self._read.items():
+            self._owners[name] = set(by_owner)
+            versions = [v for value in by_owner.values() for v in decode_row(value) if v.number <= self.version]
+            if not versions:
+                continue
+            newest = max(versions, key=lambda version: version.number)
+            if newest.body is None:
+                self._retired.append(name)
+            else:
+                self._bodies[name] = newest.body
+                self._committed[name] = newest
+        self._read = {}
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every row as of the committed version; may be read once, then the bodies are let go."""
+        bodies, self._bodies = self._bodies, {}
+        yield from bodies.items()
+
+    def put(self, key: bytes, body: bytes, version: int, *, mutable: bool = True) -> tuple[bytes, bytes]:
+        """The changelog record of a row that has this body from `version` on.
+
+        `mutable=False`: the body is the same at every version, so nothing is remembered of it.
+        """
+        return self._write(key, Version(version, body), mutable=mutable)
+
+    def delete(self, key: bytes, version: int, *, mutable: bool = True) -> tuple[bytes, bytes] | None:
+        """Let a row go from `version` on; its tombstones follow the next confirmed commit.
+
+        None when nothing needs to be written before: the row never changes.
+        """
+        self._retired.append(key)
+        if not mutable:
+            self._committed.pop(key, None)
+            return None
+        return self._write(key, Version(version, None), mutable=True)
+
+    def _write(self, key: bytes, now: Version, *, mutable: bool) -> tuple[bytes, bytes]:
+        if self._unconfirmed:
+            raise StateError(f"row {key!r} written before the last commit was confirmed")
+        self._owners.setdefault(key, set()).add(self.owner)
+        before = self._committed.get(key) if mutable else None
+        if mutable:
+            self._dirty[key] = now
+        else:
+            self._committed.pop(key, None)
+        return key + _SEPARATOR + self.owner, encode_row(now, before)
+
+    def commit(self, body: bytes, version: int) -> tuple[bytes, bytes]:
+        """The commit record; send it only after every row before it is confirmed."""
+        self.version, self.commit_body = version, body
+        self._unconfirmed = True
+        return _COMMIT + _SEPARATOR + self.owner, encode_row(Version(version, body), None)
+
+    def confirmed(self) -> list[tuple[bytes, None]]:
+        """After the commit is confirmed: the tombstones of what was deleted before it, for every owner seen."""
+        self._unconfirmed = False
+        self._committed.update(self._dirty)
+        self._dirty = {}
+        retired, self._retired = self._retired, []
+        tombstones: list[tuple[bytes, None]] = []
+        for name in dict.fromkeys(retired):
+            if name in self._committed and self._committed[name].body is not None:
+                continue
+            self._committed.pop(name, None)
+            owners = self._owners.pop(name, set())
+            tombstones.extend((name + _SEPARATOR + owner, None) for owner in sorted(owners))
+        return tombstones

@@ -1,0 +1,101 @@
+"""Every setting, with meaning, unit, default and how to switch it off: the only reader of the environment.
+
+A setting `kafka.bootstrap` is the environment variable `PLANWATCH_KAFKA__BOOTSTRAP`. Secrets are
+`SecretStr` and never printed.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import SettingsError
+
+
+class KafkaSettings(BaseModel):
+    """The broker and our names on it."""
+
+    bootstrap: str = Field(default="127.0.0.1:9092", description="brokers, comma separated")
+    prefix: str = Field(default="planwatch", pattern=r"^[a-z0-9._-]+$", description="topics and groups begin with it")
+    partitions: int = Field(default=4, ge=1, description="of each input topic, when `topics apply` makes it")
+    session_timeout_s: float = Field(default=10.0, gt=0, description="a worker unheard of this long is replaced")
+    heartbeat_s: float = Field(default=3.0, gt=0, description="between two signs of life to the broker")
+    request_timeout_s: float = Field(default=30.0, gt=0, description="for one answer of the broker")
+    cells_retention_h: float = Field(default=72.0, gt=0, description="hours that cells and inbox are kept")
+
+
+class MeasureSettings(BaseModel):
+    """Stage one."""
+
+    flush_ms: int = Field(default=500, ge=50, description="dirty pages are written this often")
+    batch: int = Field(default=2000, ge=1, description="records of one partition folded at once")
+    dedupe_entries: int = Field(default=10_000_000, ge=0, description="ids remembered per partition; 0: no dedupe")
+    value_bytes: int = Field(default=1_000_000, ge=1000, description="a larger event is refused")
+
+
+class EvaluateSettings(BaseModel):
+    """Stage two."""
+
+    commit_ms: int = Field(default=1000, ge=50, description="state is written this often")
+
+
+class RespondSettings(BaseModel):
+    """Stage three."""
+
+    tick_s: float = Field(default=1.0, gt=0, description="between two clock ticks in the inbox")
+    outbox: int = Field(default=10_000, ge=1, description="notices waiting at most; beyond: digest, counted")
+    attempts: int = Field(default=8, ge=1, description="tries of one notice before it is given up, counted")
+
+
+class InfluxSettings(BaseModel):
+    """Points to InfluxDB; `url` empty switches it off."""
+
+    url: str = Field(default="", description="http://host:8086; empty: off")
+    token: SecretStr = Field(default=SecretStr(""), description="`user:password` for InfluxDB 1.8")
+    org: str = Field(default="planwatch", description="organisation (2.x)")
+    bucket: str = Field(default="planwatch", description="bucket, or database/retention (1.8)")
+    lines: int = Field(default=5000, ge=1, description="points in one request")
+    linger_s: float = Field(default=1.0, gt=0, description="a smaller batch waits this long")
+    queue: int = Field(default=200_000, ge=1, description="points in memory; beyond: spill file")
+    spill_mb: int = Field(default=512, ge=0, description="size of the spill file; 0: none")
+
+
+class WebSettings(BaseModel):
+    """The page of each stage: /metrics, /-/healthy, /-/ready, /status. Port 0 chooses a free one."""
+
+    host: str = Field(default="127.0.0.1", description="listens here only; 0.0.0.0 opens it")
+    measure_port: int = Field(default=6066, ge=0, le=65535)
+    evaluate_port: int = Field(default=6067, ge=0, le=65535)
+    respond_port: int = Field(default=6068, ge=0, le=65535)
+
+
+class Settings(BaseSettings):
+    """All settings; see `planwatch doctor` for those in force."""
+
+    model_config = SettingsConfigDict(env_prefix="PLANWATCH_", env_nested_delimiter="__", extra="ignore")
+
+    catalogue: Path | None = Field(default=None, description="folder of YAML; empty: the default that ships")
+    data_dir: Path = Field(default=Path(".planwatch"), description="spill files and port notes")
+    language: str = Field(default="en", pattern="^(en|zh)$", description="of the command line: en or zh")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR")
+    series: int = Field(default=10_000, ge=100, description="Prometheus series at most; the overflow is counted")
+    kafka: KafkaSettings = KafkaSettings()
+    measure: MeasureSettings = MeasureSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    respond: RespondSettings = RespondSettings()
+    influx: InfluxSettings = InfluxSettings()
+    web: WebSettings = WebSettings()
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process; SettingsError names each wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [
+            f"PLANWATCH_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}, got {item['input']!r}"
+            for item in error.errors()
+        ]
+        raise SettingsError("; ".join(wrong), remedy="set or unset the variable") from error
