@@ -1,0 +1,162 @@
+"""Stage two: pages and ledgers become windows, verdicts, tiers and transitions.
+
+One ordered log in, one out. Transitions are confirmed and figures are safe with every exporter before the state
+that no longer knows how to make them is committed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP
+
+from agents.stage import Stage
+from schemas.records import CatalogueRecord, Transition
+from streams.app import Wiring
+from streams.engine.evaluate import Evaluation, Outcome
+from streams.engine.rows import Row, VersionedRows
+from streams.exporters import Exporters
+from streams.telemetry import Health
+from streams.transport import Records
+
+log = logging.getLogger("planwatch")
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A commit that waits for exporters: encoded at its version, written when that is safe."""
+
+    version: int
+    replay_from: int
+    rows: list[Row]
+    commit_row: Row
+
+
+class EvaluateStage(Stage[Evaluation]):
+    """Folds the cells topic."""
+
+    name = "evaluate"
+
+    def __init__(self, wiring: Wiring, port: int, health: Health, exporters: Exporters) -> None:
+        super().__init__(wiring, port, health)
+        self.exporters = exporters
+        self._pending: list[asyncio.Future[Any]] = []
+        self._prepared: _Prepared | None = None
+        self._version = -1
+        self._written = -1
+        self._turn = asyncio.Lock()
+        self._writing = asyncio.Lock()
+
+    def inputs(self) -> tuple[str, ...]:
+        """The cells topic."""
+        return (self.names.cells,)
+
+    def stamp(self, fold: Evaluation) -> int:
+        """The last cells offset that the state knows."""
+        return fold.version
+
+    async def recover(self, tp: TP) -> Evaluation:
+        """The state as of its last commit."""
+        rows = VersionedRows(self.wiring.owner.encode())
+        await self.read_rows(tp, rows.apply)
+        rows.recover()
+        self._version = self._written = rows.version
+        self._prepared = None
+        self._pending = []
+        return Evaluation.restore(rows, self.wiring.owner)
+
+    async def owned(self, tp: TP) -> None:
+        """Put our catalogue into the log if the fold has another one, and go on with what was open."""
+        fold = self.folds[tp]
+        ours = self.wiring.catalogue
+        if fold.catalogue is None or fold.catalogue.version != ours.version:
+            record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
+            await self.sender.confirmed([await self.sender.send(self.names.cells, record, key=b"catalogue")])
+        await self._advance(fold)
+
+    async def receive(self, tp: TP, fold: Evaluation, records: Records) -> None:
+        """Fold a poll and judge what it closed."""
+        async with self._turn:
+            for record in records:
+                fold.fold(record.offset, record.timestamp, record.value)
+            self._version = max(self._version, records[-1].offset)
+        await self._advance(fold)
+
+    async def _advance(self, fold: Evaluation) -> None:
+        outcomes = fold.advance()
+        while True:
+            async with self._turn:
+                outcome = next(outcomes, None)
+                if outcome is None:
+                    return
+                await self._emit(outcome)
+            await asyncio.sleep(0)
+
+    async def _emit(self, outcome: Outcome) -> None:
+        for problem in outcome.problems:
+            log.error("%s", problem)
+        for transition in outcome.transitions:
+            self._pending.append(await self._to_inbox(transition))
+        self.exporters.put(outcome.figures, outcome.transitions, self._version)
+
+    async def _to_inbox(self, transition: Transition) -> "asyncio.Future[Any]":
+        value = transition.model_dump_json().encode()
+        return await self.sender.send(self.names.inbox, value, key=transition.id.encode())
+
+    async def write(self) -> None:
+        """Prepare a commit at what has been folded, and write it as soon as every exporter is that far."""
+        async with self._writing:
+            for tp, fold in list(self.folds.items()):
+                await self._commit(tp, fold)
+
+    async def _commit(self, tp: TP, fold: Evaluation) -> None:
+        if self._prepared is None and self._version > self._written:
+            async with self._turn:
+                pending, self._pending = self._pending, []
+                rows, commit_row = fold.commit()
+                self._prepared = _Prepared(self._version, fold.replay_from, rows, commit_row)
+            await self.sender.confirmed(pending)
+        prepared = self._prepared
+        if prepared is None or self.exporters.safe_version() < prepared.version:
+            return
+        changelog = self.names.changelog(self.name, tp.topic)
+        await self.sender.rows(changelog, tp.partition, prepared.rows)
+        await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
+        self._prepared, self._written = None, prepared.version
+        await self.acknowledge(tp, prepared.replay_from)
+        await self.sender.rows(changelog, tp.partition, fold.confirmed())
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Committing."""
+        return [self._commit_loop()]
+
+    async def _commit_loop(self) -> None:
+        while True:
+            waiting = self._prepared is not None
+            await asyncio.sleep(0.1 if waiting else self.settings.evaluate.commit_ms / 1000)
+            await self.write()
+
+    def fold(self) -> Evaluation | None:
+        """The fold, where this process owns it and it is ready."""
+        return next(iter(self.folds.values()), None)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What /status shows of this stage."""
+        fold = self.fold()
+        if fold is None:
+            return {"stage": self.name, "standby": True}
+        return {
+            "stage": self.name,
+            "standby": False,
+            "catalogue": fold.catalogue.version if fold.catalogue else None,
+            "frontier_ms": fold.frontier_ms,
+            "version": self._version,
+            "committed": self._written,
+            "ledgers": [ledger.model_dump() for _, ledger in sorted(fold.ledgers.items())],
+            "tiers": [
+                {"rule": rule, "scope": scope, "tier": tier, "since_ms": since}
+                for rule, scope, tier, since in fold.tiers()
+            ],
+        }

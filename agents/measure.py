@@ -1,0 +1,169 @@
+"""Stage one: events of a source partition become pages and a ledger.
+
+Per poll: fold. Per flush: refused records to the DLQ and pages to the cells topic and the changelog, then, when
+the broker has them all, the ledger to both, then the acknowledgement. A page is absolute and names the offset up
+to which it has counted, so that writing it again, by whomever, changes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from faust.types import TP
+
+from agents.stage import Stage
+from schemas.errors import TopicsError
+from schemas.records import LayoutRecord, Ledger, Roster
+from streams.app import Wiring
+from streams.cells.layout import layout_of
+from streams.engine.measure import MeasureRows, Refusal, SourceFold
+from streams.telemetry import Health
+from streams.transport import Records
+
+log = logging.getLogger("planwatch")
+#: refused records waiting for a flush at most; beyond, the next poll waits for the flush
+_REFUSED_WAITING = 5000
+_IDLE_CHECK_S = 1.0
+
+
+class MeasureStage(Stage[SourceFold]):
+    """Folds the input topics' partitions that this process owns."""
+
+    name = "measure"
+
+    def __init__(self, wiring: Wiring, port: int, health: Health) -> None:
+        super().__init__(wiring, port, health)
+        self._refused: dict[TP, list[tuple[Any, Refusal]]] = {}
+        self._heard: dict[TP, int] = {}
+        self._writing = asyncio.Lock()
+        self.refused_total = 0
+
+    def inputs(self) -> tuple[str, ...]:
+        """The input topics."""
+        return self.names.inputs
+
+    def stamp(self, fold: SourceFold) -> int:
+        """The fold's stamp."""
+        return fold.stamp
+
+    async def recover(self, tp: TP) -> SourceFold:
+        """Pages, ledger, dedupe index and dimension values from the changelog."""
+        rows = MeasureRows()
+        await self.read_rows(tp, rows.apply)
+        return SourceFold.restore(tp.topic, tp.partition, self.wiring.catalogue, self.wiring.owner, rows)
+
+    async def owned(self, tp: TP) -> None:
+        """Say in the cells topic which source partitions there are and where this one stands."""
+        self._heard[tp] = self.wiring.clock.now_ms()
+        layout = layout_of(self.wiring.catalogue)
+        partitions = {topic: self._partitions(topic) for topic in self.names.inputs}
+        records = [
+            Roster(partitions=partitions),
+            LayoutRecord(id=layout.id, measures=list(layout.keys), dimensions=list(layout.dimensions)),
+            self.folds[tp].ledger(),
+        ]
+        await self.sender.confirmed([await self._to_cells(record) for record in records])
+
+    def _partitions(self, topic: str) -> int:
+        count = self.consumer.topic_partitions(topic)
+        if not count:
+            raise TopicsError(f"topic {topic} is not there", remedy="planwatch topics apply")
+        return count
+
+    async def _to_cells(self, record: Ledger | Roster | LayoutRecord) -> "asyncio.Future[Any]":
+        return await self.sender.send(self.names.cells, record.model_dump_json().encode(), key=record.type.encode())
+
+    async def receive(self, tp: TP, fold: SourceFold, records: Records) -> None:
+        """Fold a poll; what is refused waits for the next flush."""
+        self._heard[tp] = self.wiring.clock.now_ms()
+        refusals = fold.fold(records)
+        if refusals:
+            by_offset = {record.offset: record for record in records}
+            waiting = self._refused.setdefault(tp, [])
+            waiting.extend((by_offset[refusal.offset], refusal) for refusal in refusals)
+            self.refused_total += len(refusals)
+            if len(waiting) >= _REFUSED_WAITING:
+                await self.write()
+
+    async def write(self) -> None:
+        """Flush every partition that changed; partitions do not wait for each other."""
+        async with self._writing:
+            await asyncio.gather(*(self._flush(tp, fold) for tp, fold in list(self.folds.items())))
+
+    async def _flush(self, tp: TP, fold: SourceFold) -> None:
+        refused = self._refused.pop(tp, [])
+        flush = fold.flush()
+        if flush is None:
+            return
+        changelog = self.names.changelog(self.name, tp.topic)
+        pending = [await self._to_dlq(tp, record, refusal) for record, refusal in refused]
+        if flush.opened is not None:
+            pending.append(await self._to_cells(flush.opened))
+        pending += [await self.sender.send(self.names.cells, page, key=b"page") for page in flush.pages]
+        pending += [
+            await self.sender.send(changelog, value, key=key, partition=tp.partition) for key, value in flush.rows
+        ]
+        await self.sender.confirmed(pending)
+        key, value = flush.ledger_row
+        await self.sender.confirmed(
+            [
+                await self.sender.send(changelog, value, key=key, partition=tp.partition),
+                await self._to_cells(flush.ledger),
+            ]
+        )
+        await self.acknowledge(tp, flush.stamp + 1)
+        await self.sender.rows(changelog, tp.partition, fold.confirmed(flush))
+
+    async def _to_dlq(self, tp: TP, record: Any, refusal: Refusal) -> "asyncio.Future[Any]":
+        about = {
+            "topic": tp.topic,
+            "partition": tp.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "reason": refusal.reason,
+            "field": refusal.field,
+            "value": refusal.value,
+            "remedy": refusal.remedy,
+        }
+        ours = [(f"planwatch-{name}", str(value).encode()) for name, value in about.items()]
+        theirs = [(name, value) for name, value in record.headers if not name.startswith("planwatch-")]
+        topic = self.names.dlq(tp.topic)
+        return await self.sender.send(topic, record.value, key=record.key, headers=[*theirs, *ours])
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Flushing, and declaring idle what is silent."""
+        return [self._flush_loop(), self._idle_loop()]
+
+    async def _flush_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.measure.flush_ms / 1000)
+            await self.write()
+
+    async def _idle_loop(self) -> None:
+        """A partition read to its end and silent for `idle_after` is idle: it no longer holds time back."""
+        after = self.wiring.catalogue.installation.idle_after.ms
+        while True:
+            await asyncio.sleep(_IDLE_CHECK_S)
+            now = self.wiring.clock.now_ms()
+            silent = [tp for tp in self.folds if now - self._heard.get(tp, now) >= after]
+            async with self._writing:
+                for tp in silent:
+                    if tp in self.folds and await self.consumer.at_end(tp):
+                        await self._to_cells(self.folds[tp].idle(now - self._heard[tp]))
+
+    def lag(self) -> dict[TP, int]:
+        """Records not yet counted, by source partition."""
+        ends = {tp: self.consumer.end(tp) for tp in self.folds}
+        return {tp: max(0, end - self.folds[tp].stamp - 1) for tp, end in ends.items() if end is not None}
+
+    def snapshot(self) -> dict[str, Any]:
+        """What /status and /metrics show of this stage."""
+        lag = self.lag()
+        return {
+            "stage": self.name,
+            "catalogue": self.wiring.catalogue.version,
+            "partitions": [
+                {**fold.ledger().model_dump(), "lag": lag.get(tp)} for tp, fold in sorted(self.folds.items())
+            ],
+        }

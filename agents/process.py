@@ -1,0 +1,58 @@
+"""One stage as a process: page, stage, signals, and an end within ten seconds."""
+
+import asyncio
+import contextlib
+import ctypes
+import importlib
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+from schemas.errors import PlanwatchError
+from streams.settings import Settings
+
+log = logging.getLogger("planwatch")
+#: SIGTERM: what is not finished by then is finished by the next owner from the log
+_STOP_S = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+def preload() -> None:
+    """Import what all stages need, so that forked stages share it in memory."""
+    for module in ("agents.measure", "agents.evaluate", "agents.respond", "streams.web", "streams.channels.dispatch"):
+        importlib.import_module(module)
+
+
+def run_stage(name: str, settings: Settings) -> int:
+    """Run a stage until it is told to stop; gives the exit code."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    try:
+        return asyncio.run(_run(name, settings))
+    except PlanwatchError as error:
+        sys.stderr.write(f"planwatch {name}: {error}\n")
+        return error.exit_code
+
+
+async def _run(name: str, settings: Settings) -> int:
+    from agents.assemble import assemble
+
+    stage, page = await assemble(name, settings)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    await stage.start()
+    await ended.wait()
+    log.info("%s is stopping", name)
+    asyncio.get_running_loop().call_later(_STOP_S, os._exit, 1)
+    await _end(stage, page)
+    return 0
+
+
+async def _end(stage: Any, page: Any) -> None:
+    await stage.stop()
+    with contextlib.suppress(asyncio.CancelledError):
+        await page.stop()

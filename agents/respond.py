@@ -1,0 +1,132 @@
+"""Stage three: transitions, commands and ticks become incidents, obligations and notices.
+
+State is confirmed before anything goes out to people; what was sent comes back into the log as a receipt, so
+that a notice is repeated only if the process died between sending and noting it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from faust.types import TP
+
+from agents.stage import Stage
+from schemas.records import CatalogueRecord, Receipt, Tick
+from streams.app import Wiring
+from streams.channels.dispatch import Dispatcher
+from streams.engine.respond import Response
+from streams.engine.rows import VersionedRows
+from streams.telemetry import Health
+from streams.transport import Records
+
+log = logging.getLogger("planwatch")
+
+
+class RespondStage(Stage[Response]):
+    """Folds the inbox topic."""
+
+    name = "respond"
+
+    def __init__(self, wiring: Wiring, port: int, health: Health, dispatcher: Dispatcher) -> None:
+        super().__init__(wiring, port, health)
+        self.dispatcher = dispatcher
+        dispatcher.on_receipt = self._on_receipt
+        self._version = -1
+        self._written = -1
+        self._writing = asyncio.Lock()
+
+    def inputs(self) -> tuple[str, ...]:
+        """The inbox topic."""
+        return (self.names.inbox,)
+
+    def stamp(self, fold: Response) -> int:
+        """The last inbox offset that the state knows."""
+        return fold.version
+
+    async def recover(self, tp: TP) -> Response:
+        """The state as of its last commit, with the notices that were not yet sent."""
+        rows = VersionedRows(self.wiring.owner.encode())
+        await self.read_rows(tp, rows.apply)
+        rows.recover()
+        self._version = self._written = rows.version
+        return Response.restore(rows, self.wiring.owner)
+
+    async def owned(self, tp: TP) -> None:
+        """Put our catalogue into the log if the fold has another one; send again what has no receipt."""
+        fold = self.folds[tp]
+        ours = self.wiring.catalogue
+        if fold.catalogue is None or fold.catalogue.version != ours.version:
+            record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
+            await self.sender.confirmed([await self.sender.send(self.names.inbox, record, key=b"catalogue")])
+        for notice in fold.pending():
+            await self.dispatcher.submit(notice)
+
+    async def receive(self, tp: TP, fold: Response, records: Records) -> None:
+        """Fold a poll, confirm the state, then let the notices go."""
+        async with self._writing:
+            for record in records:
+                fold.fold(record.offset, record.timestamp, record.value)
+            self._version = records[-1].offset
+            await self._commit(tp, fold)
+            notices = fold.take()
+        for notice in notices:
+            await self.dispatcher.submit(notice)
+
+    async def _commit(self, tp: TP, fold: Response) -> None:
+        if self._version <= self._written:
+            return
+        changelog = self.names.changelog(self.name, tp.topic)
+        rows, commit_row = fold.commit()
+        await self.sender.rows(changelog, tp.partition, rows)
+        await self.sender.rows(changelog, tp.partition, [commit_row])
+        self._written = self._version
+        await self.acknowledge(tp, self._written + 1)
+        await self.sender.rows(changelog, tp.partition, fold.confirmed())
+
+    async def write(self) -> None:
+        """Nothing waits here: every poll is confirmed before the next."""
+        async with self._writing:
+            for tp, fold in list(self.folds.items()):
+                await self._commit(tp, fold)
+
+    async def _on_receipt(self, receipt: Receipt) -> None:
+        value = receipt.model_dump_json().encode()
+        await self.sender.confirmed([await self.sender.send(self.names.inbox, value, key=receipt.notice.encode())])
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Ticking."""
+        return [self._tick_loop()]
+
+    async def _tick_loop(self) -> None:
+        """Only the ready owner appends ticks."""
+        tick = Tick().model_dump_json().encode()
+        while True:
+            await asyncio.sleep(self.settings.respond.tick_s)
+            if self.folds:
+                await self.sender.confirmed([await self.sender.send(self.names.inbox, tick, key=b"tick")])
+
+    async def stop(self) -> None:
+        """Finish what is being sent within its time, then leave."""
+        await self.dispatcher.stop()
+        await super().stop()
+
+    def fold(self) -> Response | None:
+        """The fold, where this process owns it and it is ready."""
+        return next(iter(self.folds.values()), None)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What /status shows of this stage."""
+        fold = self.fold()
+        if fold is None:
+            return {"stage": self.name, "standby": True}
+        incidents = fold.incidents()
+        return {
+            "stage": self.name,
+            "standby": False,
+            "catalogue": fold.catalogue.version if fold.catalogue else None,
+            "version": self._version,
+            "committed": self._written,
+            "incidents": len(incidents),
+            "outbox": len(fold.pending()),
+        }

@@ -1,0 +1,123 @@
+"""Changelogs: where a fold's rows are written, and read back from when its partition is taken over.
+
+Reading goes by the consumer's position up to the end that was seen at the start, so that compaction, gaps and
+tombstones at the end of the log cannot make it wait for a record that will never come. Nothing is decided here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.errors import BrokerError, LogTruncatedError, StateError
+
+Apply = Callable[[bytes, bytes | None], None]
+#: records applied before other tasks get their turn
+_SLICE = 2000
+
+
+async def read_changelog(bootstrap: str, topic: str, partition: int, apply: Apply) -> int:
+    """Feed every record that the changelog partition holds now to `apply`, in order; gives their number."""
+    tp = TopicPartition(topic, partition)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
+    )
+    count = 0
+    try:
+        await consumer.start()
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        begin = (await consumer.beginning_offsets([tp]))[tp]
+        await consumer.seek_to_beginning(tp)
+        position = begin
+        while position < end:
+            batches = await consumer.getmany(tp, timeout_ms=500, max_records=_SLICE)
+            for record in batches.get(tp, []):
+                if record.offset < end:
+                    apply(record.key, record.value)
+                    count += 1
+            position = await consumer.position(tp)
+    except KafkaError as error:
+        raise BrokerError(f"changelog {topic}/{partition} cannot be read: {error!r}") from error
+    finally:
+        await consumer.stop()
+    return count
+
+
+async def check_not_truncated(bootstrap: str, stamps: dict[TopicPartition, int]) -> None:
+    """Refuse to go on where a topic ends before what was already counted of it.
+
+    Raises LogTruncatedError: the topic was deleted, re-created or cut, and figures would be wrong.
+    """
+    if not stamps:
+        return
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(list(stamps))
+    except KafkaError as error:
+        raise BrokerError(f"end offsets cannot be read: {error!r}") from error
+    finally:
+        await consumer.stop()
+    for tp, stamp in stamps.items():
+        if stamp >= ends[tp]:
+            raise LogTruncatedError(
+                f"{tp.topic}/{tp.partition} ends at offset {ends[tp]}, but was counted up to {stamp}: it was re-created or cut",
+                remedy="if that was meant, `planwatch rebuild` counts anew what is in the log",
+            )
+
+
+class SendPort(Protocol):
+    """What sends one record and gives a future of its confirmation (Faust's producer)."""
+
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: Any,
+    ) -> Awaitable[Any]:
+        """Hand one record to the producer."""
+        ...
+
+
+class Sender:
+    """Sends records and keeps the futures, so that a stage can wait for what it must."""
+
+    def __init__(self, producer: Callable[[], SendPort]) -> None:
+        self._producer = producer
+
+    async def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        partition: int = 0,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> "asyncio.Future[Any]":
+        """Hand over one record; the future ends when the broker has it."""
+        try:
+            pending = await self._producer().send(topic, key, value, partition, None, headers)
+        except Exception as error:
+            raise StateError(f"a record for {topic} was not taken by the producer: {error!r}") from error
+        return cast("asyncio.Future[Any]", pending)
+
+    async def rows(self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Write changelog rows and wait until the broker has them all."""
+        await self.confirmed([await self.send(topic, value, key=key, partition=partition) for key, value in rows])
+
+    async def confirmed(self, pending: Iterable["asyncio.Future[Any]"]) -> None:
+        """Wait until the broker has them all; StateError when it refuses one: the worker must stop."""
+        try:
+            await asyncio.gather(*pending)
+        except KafkaError as error:
+            raise StateError(f"a write was not confirmed by the broker: {error!r}") from error
