@@ -1,0 +1,106 @@
+"""kafka-python's admin client: the one place where topics and configurations are asked for and changed.
+
+Decides nothing. Every failure is a BrokerError that names the broker; works with Apache Kafka and the
+embedded broker.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
+from kafka.errors import KafkaError
+
+from schemas.errors import BrokerError
+from streams.admin.plan import Existing, Step
+from streams.settings import KafkaSettings
+
+
+class Admin:
+    """`with Admin(settings.kafka) as admin: …`; BrokerError when the broker cannot be reached."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._bootstrap = kafka.bootstrap
+        self._timeout_ms = round(kafka.request_timeout_s * 1000)
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        with self._asking("be reached"):
+            self._client = KafkaAdminClient(
+                bootstrap_servers=self._bootstrap.split(","),
+                bootstrap_timeout_ms=min(self._timeout_ms, 10_000),
+                request_timeout_ms=self._timeout_ms,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def brokers(self) -> int:
+        """How many brokers the cluster has."""
+        with self._asking("describe its cluster"):
+            return len(self._client.describe_cluster()["brokers"])
+
+    def version(self) -> str:
+        """The version of the protocol that the broker speaks, as `4.1`."""
+        with self._asking("tell its version"):
+            node = self._client.describe_cluster()["brokers"][0]["broker_id"]
+            return ".".join(map(str, self._client.get_broker_version_data(node).broker_version))
+
+    def topics(self, names: Iterable[str], *, configs: bool = False) -> dict[str, Existing]:
+        """Those of the topics that exist; with their configuration when asked for."""
+        with self._asking("describe its topics"):
+            described = [one for one in self._client.describe_topics(list(names)) if not one["error_code"]]
+            values = self._configs([one["name"] for one in described]) if configs and described else {}
+        return {
+            one["name"]: Existing(
+                len(one["partitions"]),
+                min((len(part["replica_nodes"]) for part in one["partitions"]), default=0),
+                values.get(one["name"], {}),
+            )
+            for one in described
+        }
+
+    def _configs(self, names: list[str]) -> dict[str, dict[str, str]]:
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        told = self._client.describe_configs(wanted, config_filter="all")["topic"]
+        return {
+            name: {key: str(entry["value"]) for key, entry in entries.items() if entry["value"] is not None}
+            for name, entries in told.items()
+        }
+
+    def create(self, steps: Iterable[Step]) -> None:
+        """Make new topics, and wait until they are known."""
+        new = [
+            NewTopic(step.topic, step.partitions, step.replication, topic_configs=dict(step.config))
+            for step in steps
+        ]
+        with self._asking("create topics"):
+            self._client.create_topics(new, wait_for_metadata=True)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give a topic more partitions."""
+        with self._asking(f"grow {topic}"):
+            self._client.create_partitions({topic: NewPartitions(partitions)})
+
+    def configure(self, topic: str, config: Mapping[str, str]) -> None:
+        """Set values of a topic's configuration; the others stay."""
+        with self._asking(f"configure {topic}"):
+            self._client.alter_configs(
+                [ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(config))]
+            )
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete topics with all they hold."""
+        with self._asking("delete topics"):
+            self._client.delete_topics(list(names))
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (KafkaError, OSError, ValueError, AssertionError) as error:
+            said = getattr(error, "description", "") or str(error) or type(error).__name__
+            remedy = "is it up, and is PLANWATCH_KAFKA__BOOTSTRAP right?"
+            text = f"Kafka at {self._bootstrap} does not {what}: {type(error).__name__}: {said[:300]}"
+            raise BrokerError(text, remedy=remedy) from error
