@@ -90,10 +90,13 @@ class KafkaCluster:
         return name
 
     def wait_members(self, count: int) -> None:
-        """Returns when every node that is asked knows `count` live brokers."""
-        self._wait(
-            lambda admin: len(admin.describe_cluster()["brokers"]) == count, f"{count} brokers are members"
-        )
+        """Returns when a live node knows exactly `count` live brokers."""
+
+        def members(admin: Any) -> bool:
+            # A dead broker stays listed, and is fenced when its session has run out.
+            return sum(not broker["is_fenced"] for broker in admin.describe_cluster()["brokers"]) == count
+
+        self._wait(members, f"{count} brokers are members")
 
     def wait_in_sync(self) -> None:
         """Returns when every partition has all of its replicas in sync, so that a node may be killed."""

@@ -6,6 +6,7 @@ and its use, nor while a killed server is down.
 """
 
 import fcntl
+import os
 import random
 import socket
 import tempfile
@@ -15,7 +16,7 @@ _RANGE = range(18_000, 32_000)
 _draw = (
     random.Random()
 )  # seeded by the system, not by the test's seed: two runs with one seed must not collide
-_held: list[object] = []
+_held: list[int] = []  # descriptors of the lock files, open until this process ends
 
 
 def free_port() -> int:
@@ -24,13 +25,13 @@ def free_port() -> int:
     folder.mkdir(exist_ok=True)
     for _ in range(1000):
         port = _draw.choice(_RANGE)
-        lock = (folder / str(port)).open("w")
+        lock = os.open(folder / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
         except OSError:
-            lock.close()
+            os.close(lock)
             continue
         _held.append(lock)
         return port

@@ -26,6 +26,7 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = START_SEC
         try:
             if value := condition():
                 return value
+            last = None
         except OSError as error:
             last = error
         time.sleep(0.02)
