@@ -1,27 +1,26 @@
 """Stage two: pages and ledgers become windows, verdicts, tiers and transitions.
 
-One ordered log in, one out. Transitions are confirmed and figures are safe with every exporter before the state
-that no longer knows how to make them is committed.
+One ordered log in, one out. Transitions are confirmed and figures are safe with every exporter before the
+state that no longer knows how to make them is committed.
 """
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from faust.types import TP
+from streams.engine.evaluate import Evaluation, Outcome
 
 from agents.stage import Stage
+from schemas.base import scope_text
 from schemas.records import CatalogueRecord, Transition
 from streams.app import Wiring
-from streams.engine.evaluate import Evaluation, Outcome
 from streams.engine.rows import Row, VersionedRows
 from streams.exporters import Exporters
-from streams.telemetry import Health
+from streams.telemetry import Health, Telemetry
+from streams.telemetry.happenings import PartSetAside, TierChanged
 from streams.transport import Records
-
-log = logging.getLogger("planwatch")
 
 
 @dataclass(slots=True)
@@ -39,8 +38,10 @@ class EvaluateStage(Stage[Evaluation]):
 
     name = "evaluate"
 
-    def __init__(self, wiring: Wiring, port: int, health: Health, exporters: Exporters) -> None:
-        super().__init__(wiring, port, health)
+    def __init__(
+        self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry, exporters: Exporters
+    ) -> None:
+        super().__init__(wiring, port, health, telemetry)
         self.exporters = exporters
         self._pending: list[asyncio.Future[Any]] = []
         self._prepared: _Prepared | None = None
@@ -92,14 +93,32 @@ class EvaluateStage(Stage[Evaluation]):
                 if outcome is None:
                     return
                 await self._emit(outcome)
+            await self.exporters.pace()
             await asyncio.sleep(0)
 
     async def _emit(self, outcome: Outcome) -> None:
         for problem in outcome.problems:
-            log.error("%s", problem)
+            self.telemetry.tell(PartSetAside(problem.part, problem.name, problem.text))
+            self.alert("part_set_aside", f"{problem.part} {problem.name}: {problem.text}", on=True)
         for transition in outcome.transitions:
+            self._tell(transition)
             self._pending.append(await self._to_inbox(transition))
-        self.exporters.put(outcome.figures, outcome.transitions, self._version)
+        self.exporters.put(outcome.figures, self._version)
+        if outcome.transitions:
+            self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, self._version)
+
+    def _tell(self, transition: Transition) -> None:
+        self.telemetry.tell(
+            TierChanged(
+                transition.rule,
+                scope_text(transition.scope),
+                transition.tier,
+                transition.previous,
+                transition.cause,
+                transition.end_ms,
+                transition.silent,
+            )
+        )
 
     async def _to_inbox(self, transition: Transition) -> "asyncio.Future[Any]":
         value = transition.model_dump_json().encode()
@@ -117,6 +136,7 @@ class EvaluateStage(Stage[Evaluation]):
                 pending, self._pending = self._pending, []
                 rows, commit_row = fold.commit()
                 self._prepared = _Prepared(self._version, fold.replay_from, rows, commit_row)
+                self.exporters.put([], self._version)
             await self.sender.confirmed(pending)
         prepared = self._prepared
         if prepared is None or self.exporters.safe_version() < prepared.version:
@@ -125,8 +145,9 @@ class EvaluateStage(Stage[Evaluation]):
         await self.sender.rows(changelog, tp.partition, prepared.rows)
         await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
         self._prepared, self._written = None, prepared.version
-        await self.acknowledge(tp, prepared.replay_from)
-        await self.sender.rows(changelog, tp.partition, fold.confirmed())
+        tombstones = fold.confirmed()
+        if await self.acknowledge(tp, prepared.replay_from):
+            await self.sender.rows(changelog, tp.partition, tombstones)
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Committing."""

@@ -1,27 +1,27 @@
 """Stage one: events of a source partition become pages and a ledger.
 
-Per poll: fold. Per flush: refused records to the DLQ and pages to the cells topic and the changelog, then, when
-the broker has them all, the ledger to both, then the acknowledgement. A page is absolute and names the offset up
-to which it has counted, so that writing it again, by whomever, changes nothing.
+Per poll: fold. Per flush: refused records to the DLQ and pages to the cells topic and the changelog, then,
+when the broker has them all, the ledger to both, then the acknowledgement. A page is absolute and names the
+offset up to which it has counted, so that writing it again, by whomever, changes nothing.
 """
 
 import asyncio
-import logging
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
 from faust.types import TP
+from streams.cells.layout import layout_of
+from streams.engine.measure import MeasureRows, Refusal, SourceFold
 
 from agents.stage import Stage
 from schemas.errors import TopicsError
 from schemas.records import LayoutRecord, Ledger, Roster
 from streams.app import Wiring
-from streams.cells.layout import layout_of
-from streams.engine.measure import MeasureRows, Refusal, SourceFold
-from streams.telemetry import Health
+from streams.telemetry import Health, Telemetry
+from streams.telemetry.happenings import EventsRefused, SourceFellIdle, SourceHeard
 from streams.transport import Records
 
-log = logging.getLogger("planwatch")
 #: refused records waiting for a flush at most; beyond, the next poll waits for the flush
 _REFUSED_WAITING = 5000
 _IDLE_CHECK_S = 1.0
@@ -32,12 +32,12 @@ class MeasureStage(Stage[SourceFold]):
 
     name = "measure"
 
-    def __init__(self, wiring: Wiring, port: int, health: Health) -> None:
-        super().__init__(wiring, port, health)
+    def __init__(self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry) -> None:
+        super().__init__(wiring, port, health, telemetry)
         self._refused: dict[TP, list[tuple[Any, Refusal]]] = {}
         self._heard: dict[TP, int] = {}
+        self._idle: set[TP] = set()
         self._writing = asyncio.Lock()
-        self.refused_total = 0
 
     def inputs(self) -> tuple[str, ...]:
         """The input topics."""
@@ -72,19 +72,32 @@ class MeasureStage(Stage[SourceFold]):
         return count
 
     async def _to_cells(self, record: Ledger | Roster | LayoutRecord) -> "asyncio.Future[Any]":
-        return await self.sender.send(self.names.cells, record.model_dump_json().encode(), key=record.type.encode())
+        return await self.sender.send(
+            self.names.cells, record.model_dump_json().encode(), key=record.type.encode()
+        )
 
     async def receive(self, tp: TP, fold: SourceFold, records: Records) -> None:
         """Fold a poll; what is refused waits for the next flush."""
         self._heard[tp] = self.wiring.clock.now_ms()
+        if tp in self._idle:
+            self._idle.discard(tp)
+            self.telemetry.tell(SourceHeard(tp.topic, tp.partition))
         refusals = fold.fold(records)
         if refusals:
             by_offset = {record.offset: record for record in records}
             waiting = self._refused.setdefault(tp, [])
             waiting.extend((by_offset[refusal.offset], refusal) for refusal in refusals)
-            self.refused_total += len(refusals)
+            self._tell_refused(tp, refusals)
             if len(waiting) >= _REFUSED_WAITING:
                 await self.write()
+
+    def _tell_refused(self, tp: TP, refusals: list[Refusal]) -> None:
+        counts = Counter(refusal.reason for refusal in refusals)
+        for first in {refusal.reason: refusal for refusal in reversed(refusals)}.values():
+            offset, reason, field, value, remedy = first
+            self.telemetry.tell(
+                EventsRefused(tp.topic, reason, counts[reason], tp.partition, offset, field, value, remedy)
+            )
 
     async def write(self) -> None:
         """Flush every partition that changed; partitions do not wait for each other."""
@@ -102,7 +115,8 @@ class MeasureStage(Stage[SourceFold]):
             pending.append(await self._to_cells(flush.opened))
         pending += [await self.sender.send(self.names.cells, page, key=b"page") for page in flush.pages]
         pending += [
-            await self.sender.send(changelog, value, key=key, partition=tp.partition) for key, value in flush.rows
+            await self.sender.send(changelog, value, key=key, partition=tp.partition)
+            for key, value in flush.rows
         ]
         await self.sender.confirmed(pending)
         key, value = flush.ledger_row
@@ -112,8 +126,8 @@ class MeasureStage(Stage[SourceFold]):
                 await self._to_cells(flush.ledger),
             ]
         )
-        await self.acknowledge(tp, flush.stamp + 1)
-        await self.sender.rows(changelog, tp.partition, fold.confirmed(flush))
+        if await self.acknowledge(tp, flush.stamp + 1):
+            await self.sender.rows(changelog, tp.partition, fold.confirmed(flush))
 
     async def _to_dlq(self, tp: TP, record: Any, refusal: Refusal) -> "asyncio.Future[Any]":
         about = {
@@ -150,7 +164,13 @@ class MeasureStage(Stage[SourceFold]):
             async with self._writing:
                 for tp in silent:
                     if tp in self.folds and await self.consumer.at_end(tp):
-                        await self._to_cells(self.folds[tp].idle(now - self._heard[tp]))
+                        await self._declare_idle(tp, now - self._heard[tp])
+
+    async def _declare_idle(self, tp: TP, idle_ms: int) -> None:
+        if tp not in self._idle:
+            self._idle.add(tp)
+            self.telemetry.tell(SourceFellIdle(tp.topic, tp.partition))
+        await self.sender.confirmed([await self._to_cells(self.folds[tp].idle(idle_ms))])
 
     def lag(self) -> dict[TP, int]:
         """Records not yet counted, by source partition."""

@@ -1,14 +1,12 @@
 """One stage as a process: page, stage, signals, and an end within ten seconds."""
 
 import asyncio
-import contextlib
 import ctypes
 import importlib
 import logging
 import os
 import signal
 import sys
-from typing import Any
 
 from schemas.errors import PlanwatchError
 from streams.settings import Settings
@@ -21,7 +19,13 @@ _PR_SET_PDEATHSIG = 1
 
 def preload() -> None:
     """Import what all stages need, so that forked stages share it in memory."""
-    for module in ("agents.measure", "agents.evaluate", "agents.respond", "streams.web", "streams.channels.dispatch"):
+    for module in (
+        "agents.measure",
+        "agents.evaluate",
+        "agents.respond",
+        "streams.web",
+        "streams.channels.dispatch",
+    ):
         importlib.import_module(module)
 
 
@@ -39,7 +43,9 @@ def run_stage(name: str, settings: Settings) -> int:
 async def _run(name: str, settings: Settings) -> int:
     from agents.assemble import assemble
 
-    stage, page = await assemble(name, settings)
+    parts = await assemble(name, settings)
+    stage = parts.stage
+    assert stage is not None
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,11 +54,8 @@ async def _run(name: str, settings: Settings) -> int:
     await ended.wait()
     log.info("%s is stopping", name)
     asyncio.get_running_loop().call_later(_STOP_S, os._exit, 1)
-    await _end(stage, page)
-    return 0
-
-
-async def _end(stage: Any, page: Any) -> None:
     await stage.stop()
-    with contextlib.suppress(asyncio.CancelledError):
-        await page.stop()
+    if parts.exporters is not None:
+        await parts.exporters.stop()
+    await parts.page.stop()
+    return 0

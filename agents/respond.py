@@ -5,22 +5,19 @@ that a notice is repeated only if the process died between sending and noting it
 """
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any
 
 from faust.types import TP
+from streams.channels.dispatch import Dispatcher
 
 from agents.stage import Stage
 from schemas.records import CatalogueRecord, Receipt, Tick
 from streams.app import Wiring
-from streams.channels.dispatch import Dispatcher
 from streams.engine.respond import Response
 from streams.engine.rows import VersionedRows
-from streams.telemetry import Health
+from streams.telemetry import Health, Telemetry
 from streams.transport import Records
-
-log = logging.getLogger("planwatch")
 
 
 class RespondStage(Stage[Response]):
@@ -28,8 +25,10 @@ class RespondStage(Stage[Response]):
 
     name = "respond"
 
-    def __init__(self, wiring: Wiring, port: int, health: Health, dispatcher: Dispatcher) -> None:
-        super().__init__(wiring, port, health)
+    def __init__(
+        self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry, dispatcher: Dispatcher
+    ) -> None:
+        super().__init__(wiring, port, health, telemetry)
         self.dispatcher = dispatcher
         dispatcher.on_receipt = self._on_receipt
         self._version = -1
@@ -81,8 +80,9 @@ class RespondStage(Stage[Response]):
         await self.sender.rows(changelog, tp.partition, rows)
         await self.sender.rows(changelog, tp.partition, [commit_row])
         self._written = self._version
-        await self.acknowledge(tp, self._written + 1)
-        await self.sender.rows(changelog, tp.partition, fold.confirmed())
+        tombstones = fold.confirmed()
+        if await self.acknowledge(tp, self._written + 1):
+            await self.sender.rows(changelog, tp.partition, tombstones)
 
     async def write(self) -> None:
         """Nothing waits here: every poll is confirmed before the next."""
@@ -92,7 +92,9 @@ class RespondStage(Stage[Response]):
 
     async def _on_receipt(self, receipt: Receipt) -> None:
         value = receipt.model_dump_json().encode()
-        await self.sender.confirmed([await self.sender.send(self.names.inbox, value, key=receipt.notice.encode())])
+        await self.sender.confirmed(
+            [await self.sender.send(self.names.inbox, value, key=receipt.notice.encode())]
+        )
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Ticking."""

@@ -7,25 +7,29 @@ process that is half alive is worse than none.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from schemas.errors import PlanwatchError
+from schemas.errors import BrokerError, PlanwatchError
+from schemas.records import SelfAlert
 from streams.app import StageApp, Wiring, make_app
 from streams.state import Sender, check_not_truncated, read_changelog
-from streams.telemetry import Health
+from streams.telemetry import Health, Reason, Telemetry
+from streams.telemetry.happenings import ProgressStalled, ReasonChanged, StateRestored, WorkerFailed
 from streams.transport import Consumer, Records
 
 Fold = TypeVar("Fold")
 log = logging.getLogger("planwatch")
+#: alerts about itself that wait for the broker at most; the oldest gives way
+_ALERTS = 100
+_WATCH_S = 5.0
 
 
 class Stage(ABC, Generic[Fold]):
@@ -33,11 +37,12 @@ class Stage(ABC, Generic[Fold]):
 
     name: ClassVar[str]
 
-    def __init__(self, wiring: Wiring, port: int, health: Health) -> None:
+    def __init__(self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry) -> None:
         self.wiring = wiring
         self.settings = wiring.settings
         self.names = wiring.names
         self.health = health
+        self.telemetry = telemetry
         self.folds: dict[TP, Fold] = {}
         self.app: StageApp = make_app(wiring.settings, self.name, port)
         self.sender = Sender(lambda: self.app.producer)
@@ -45,6 +50,7 @@ class Stage(ABC, Generic[Fold]):
         self._generation = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._alerts: asyncio.Queue[SelfAlert] = asyncio.Queue(_ALERTS)
         self._wire_agent()
 
     @abstractmethod
@@ -78,11 +84,12 @@ class Stage(ABC, Generic[Fold]):
     @property
     def consumer(self) -> Consumer:
         """Our consumer under Faust."""
-        consumer: Consumer = self.app.consumer
-        return consumer
+        return cast(Consumer, self.app.consumer)
 
     def _wire_agent(self) -> None:
-        topic = self.app.topic(*self.inputs(), key_type=bytes, value_type=bytes, value_serializer="raw", acks=False)
+        topic = self.app.topic(
+            *self.inputs(), key_type=bytes, value_type=bytes, value_serializer="raw", acks=False
+        )
 
         async def fold_batches(stream: Any) -> None:
             async for event in stream.noack().events():
@@ -108,19 +115,22 @@ class Stage(ABC, Generic[Fold]):
         except BaseException as error:
             self.fail(error)
 
-    async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:
+    async def _on_revoked(self, *_args: Any, **_: Any) -> None:
         try:
             self.health.block("rebalancing", "partitions are being shared out anew")
             for task in self._recovering.values():
                 task.cancel()
             self._recovering.clear()
-            with contextlib.suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(self.write(), timeout=self.settings.kafka.session_timeout_s / 3)
+            except TimeoutError:
+                self.folds.clear()  # a write cut short: what it took is only in the log now
         except BaseException as error:
             self.fail(error)
 
-    async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
+    async def _on_assigned(self, *args: Any, **_: Any) -> None:
         try:
+            assigned: set[TP] = args[-1]
             generation = self.app.consumer_generation_id
             mine = {tp for tp in assigned if tp.topic in self.inputs()}
             kept = mine if generation == self._generation + 1 else set()
@@ -134,15 +144,18 @@ class Stage(ABC, Generic[Fold]):
 
     async def _recover(self, tp: TP) -> None:
         try:
+            began = self.wiring.clock.now_ms()
             fold = await self.recover(tp)
             stamp = self.stamp(fold)
+            seconds = (self.wiring.clock.now_ms() - began) / 1000
+            self.telemetry.tell(StateRestored(tp.topic, tp.partition, stamp, seconds))
             await check_not_truncated(
-                self.settings.kafka.bootstrap, {TopicPartition(tp.topic, tp.partition): stamp} if stamp >= 0 else {}
+                self.settings.kafka.bootstrap,
+                {TopicPartition(tp.topic, tp.partition): stamp} if stamp >= 0 else {},
             )
             self.folds[tp] = fold
             self._recovering.pop(tp, None)
             await self.owned(tp)
-            log.info("%s %s/%s taken over at stamp %s", self.name, tp.topic, tp.partition, stamp)
             self._settle()
         except asyncio.CancelledError:
             raise
@@ -157,22 +170,72 @@ class Stage(ABC, Generic[Fold]):
         else:
             self.health.clear("recovering")
 
+    async def _alert_loop(self) -> None:
+        """What is wrong with Planwatch itself is an alert like any other."""
+        self.health.watch(self._on_reason)
+        while True:
+            alert = await self._alerts.get()
+            value = alert.model_dump_json().encode()
+            await self.sender.confirmed([await self.sender.send(self.names.inbox, value, key=b"self")])
+
+    def _on_reason(self, reason: Reason, on: bool) -> None:
+        self.telemetry.tell(ReasonChanged(reason.name, "on" if on else "off", reason.text))
+        if not reason.blocking:
+            self.alert(reason.name, reason.text, on=on)
+
+    def alert(self, what: str, text: str, *, on: bool) -> None:
+        """Tell the people on call that something is wrong with this stage, or well again."""
+        ladder = self.wiring.catalogue.ladder
+        alert = SelfAlert(
+            what=what,
+            subject=self.name,
+            on=on,
+            tier=ladder[min(1, len(ladder) - 1)],
+            text=text,
+            at_ms=self.wiring.clock.now_ms(),
+        )
+        if self._alerts.full():
+            self._alerts.get_nowait()
+        self._alerts.put_nowait(alert)
+
+    async def _watchdog(self) -> None:
+        """End the process when there is work and none of it gets done: the client below may hang."""
+        seen: dict[TP, tuple[int, int]] = {}
+        limit_ms = self.settings.kafka.stall_s * 1000
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            now = self.wiring.clock.now_ms()
+            for tp, fold in self.folds.items():
+                stamp, end = self.stamp(fold), self.consumer.end(tp) or 0
+                before, since = seen.get(tp, (stamp, now))
+                seen[tp] = (stamp, now if stamp != before or stamp + 1 >= end else since)
+                stalled = now - seen[tp][1]
+                if stalled > limit_ms and not await self.consumer.at_end(tp):
+                    self.telemetry.tell(ProgressStalled(tp.topic, tp.partition, stalled / 1000))
+                    raise BrokerError(
+                        f"{tp.topic}/{tp.partition} made no progress for {stalled / 1000:.0f} s "
+                        f"(at {stamp}, end {end})",
+                        remedy="it is safe to start again; if it recurs, look at the broker",
+                    )
+
     async def read_rows(self, tp: TP, apply: Any) -> None:
         """Feed the changelog of a partition to `apply`."""
         await read_changelog(
             self.settings.kafka.bootstrap, self.names.changelog(self.name, tp.topic), tp.partition, apply
         )
 
-    async def acknowledge(self, tp: TP, offset: int) -> None:
-        """Commit that everything before `offset` needs no reading again, unless the ownership has ended."""
-        if tp in self.folds and offset > 0:
-            await self.consumer.commit_offsets({tp: offset})
+    async def acknowledge(self, tp: TP, offset: int) -> bool:
+        """Commit that nothing before `offset` needs reading again; False when the ownership has ended."""
+        return tp in self.folds and await self.consumer.commit_offsets({tp: offset})
 
     async def start(self) -> None:
         """Start the Faust app and the loops beside it."""
         self.health.block("starting", "not yet given its partitions")
         await self.app.start()
-        self._tasks = [asyncio.create_task(self._guard(loop)) for loop in self.loops()]
+        self._tasks = [
+            asyncio.create_task(self._guard(loop))
+            for loop in (*self.loops(), self._alert_loop(), self._watchdog())
+        ]
 
     async def _guard(self, loop: Coroutine[Any, Any, None]) -> None:
         try:
@@ -193,8 +256,9 @@ class Stage(ABC, Generic[Fold]):
 
     def fail(self, error: BaseException) -> None:
         """End the process with one line and the error's exit code; never returns."""
+        self.telemetry.tell(WorkerFailed(str(error) or repr(error)))
         if not isinstance(error, PlanwatchError):
-            log.error("%s stopped by an unforeseen error", self.name, exc_info=error)
+            log.error("an unforeseen error", exc_info=error)
         sys.stderr.write(f"planwatch {self.name}: {error if str(error) else repr(error)}\n")
         sys.stderr.flush()
         logging.shutdown()

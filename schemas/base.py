@@ -61,6 +61,4 @@ def scope_of(text: str) -> Scope:
     {}
     """
     parts = (part.split("=", 1) for part in text.split(",") if part)
-    return {
-        name: value.replace("%3D", "=").replace("%2C", ",").replace("%25", "%") for name, value in parts
-    }
+    return {name: value.replace("%3D", "=").replace("%2C", ",").replace("%25", "%") for name, value in parts}

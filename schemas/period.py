@@ -31,8 +31,10 @@ class Span(Model):
     working: bool = False
 
     def __str__(self) -> str:
-        unit = "wh" if self.working else next(
-            u for u in ("w", "d", "h", "m", "s", "ms") if self.ms % UNITS_MS[u] == 0
+        unit = (
+            "wh"
+            if self.working
+            else next(u for u in ("w", "d", "h", "m", "s", "ms") if self.ms % UNITS_MS[u] == 0)
         )
         return f"{self.ms // (HOUR_MS if self.working else UNITS_MS[unit])}{unit}"
 

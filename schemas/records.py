@@ -131,9 +131,14 @@ class SelfAlert(Model):
 
 
 class Tick(Model):
-    """Time passes: written by the ready owner of the inbox partition; the record's timestamp is the time."""
+    """Time passes: written by the ready owner of the inbox partition; the record's timestamp is the time.
+
+    `frontier_ms`: the pane end up to which has been judged, where the writer knows it. When it comes near the
+    record's timestamp after a backfill, what is still open is told, however long ago it began.
+    """
 
     type: Literal["tick"] = "tick"
+    frontier_ms: EpochMs | None = None
 
 
 class Acknowledge(Model):
@@ -164,7 +169,8 @@ class Report(Model):
 
 
 class Silence(Model):
-    """No notices for this rule (empty: all rules) within this scope until then; judged and recorded all the same.
+    """No notices for this rule (empty: all rules) within this scope until then; judged and recorded all the
+    same.
 
     `until_ms` is wall time. Silencing again with the same id replaces it; `until_ms` in the past ends it.
     """
@@ -202,7 +208,7 @@ class Notice(Model):
     address: str
     language: Language
     tier: str
-    about: Literal["transition", "due", "resolved", "self_alert", "test"]
+    about: Literal["transition", "due", "resolved", "self_alert", "test", "digest"]
     facts: "Card"
 
 

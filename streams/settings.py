@@ -17,11 +17,18 @@ class KafkaSettings(BaseModel):
     """The broker and our names on it."""
 
     bootstrap: str = Field(default="127.0.0.1:9092", description="brokers, comma separated")
-    prefix: str = Field(default="planwatch", pattern=r"^[a-z0-9._-]+$", description="topics and groups begin with it")
+    prefix: str = Field(
+        default="planwatch", pattern=r"^[a-z0-9._-]+$", description="topics and groups begin with it"
+    )
     partitions: int = Field(default=4, ge=1, description="of each input topic, when `topics apply` makes it")
-    session_timeout_s: float = Field(default=10.0, gt=0, description="a worker unheard of this long is replaced")
+    session_timeout_s: float = Field(
+        default=10.0, gt=0, description="a worker unheard of this long is replaced"
+    )
     heartbeat_s: float = Field(default=3.0, gt=0, description="between two signs of life to the broker")
     request_timeout_s: float = Field(default=30.0, gt=0, description="for one answer of the broker")
+    stall_s: float = Field(
+        default=120.0, gt=0, description="work without progress this long ends the process"
+    )
     cells_retention_h: float = Field(default=72.0, gt=0, description="hours that cells and inbox are kept")
 
 
@@ -30,7 +37,9 @@ class MeasureSettings(BaseModel):
 
     flush_ms: int = Field(default=500, ge=50, description="dirty pages are written this often")
     batch: int = Field(default=2000, ge=1, description="records of one partition folded at once")
-    dedupe_entries: int = Field(default=10_000_000, ge=0, description="ids remembered per partition; 0: no dedupe")
+    dedupe_entries: int = Field(
+        default=10_000_000, ge=0, description="ids remembered per partition; 0: no dedupe"
+    )
     value_bytes: int = Field(default=1_000_000, ge=1000, description="a larger event is refused")
 
 
@@ -79,7 +88,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path(".planwatch"), description="spill files and port notes")
     language: str = Field(default="en", pattern="^(en|zh)$", description="of the command line: en or zh")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR")
-    series: int = Field(default=10_000, ge=100, description="Prometheus series at most; the overflow is counted")
+    series: int = Field(
+        default=10_000, ge=100, description="Prometheus series at most; the overflow is counted"
+    )
     kafka: KafkaSettings = KafkaSettings()
     measure: MeasureSettings = MeasureSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
@@ -95,7 +106,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = [
-            f"PLANWATCH_{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}, got {item['input']!r}"
+            f"PLANWATCH_{'__'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}"
             for item in error.errors()
         ]
         raise SettingsError("; ".join(wrong), remedy="set or unset the variable") from error

@@ -1,7 +1,8 @@
 """Changelogs: where a fold's rows are written, and read back from when its partition is taken over.
 
 Reading goes by the consumer's position up to the end that was seen at the start, so that compaction, gaps and
-tombstones at the end of the log cannot make it wait for a record that will never come. Nothing is decided here.
+tombstones at the end of the log cannot make it wait for a record that will never come. Nothing is decided
+here.
 """
 
 import asyncio
@@ -68,7 +69,8 @@ async def check_not_truncated(bootstrap: str, stamps: dict[TopicPartition, int])
     for tp, stamp in stamps.items():
         if stamp >= ends[tp]:
             raise LogTruncatedError(
-                f"{tp.topic}/{tp.partition} ends at offset {ends[tp]}, but was counted up to {stamp}: it was re-created or cut",
+                f"{tp.topic}/{tp.partition} ends at offset {ends[tp]}, but was counted up to {stamp}: "
+                "it was re-created or cut",
                 remedy="if that was meant, `planwatch rebuild` counts anew what is in the log",
             )
 
@@ -113,7 +115,9 @@ class Sender:
 
     async def rows(self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Write changelog rows and wait until the broker has them all."""
-        await self.confirmed([await self.send(topic, value, key=key, partition=partition) for key, value in rows])
+        await self.confirmed(
+            [await self.send(topic, value, key=key, partition=partition) for key, value in rows]
+        )
 
     async def confirmed(self, pending: Iterable["asyncio.Future[Any]"]) -> None:
         """Wait until the broker has them all; StateError when it refuses one: the worker must stop."""

@@ -1,8 +1,8 @@
 """A Faust transport that hands over one message per partition and poll, its value the list of records.
 
-Faust's path per message costs more than folding an event does; here it is paid once a poll. The transport also
-commits explicit offsets: the stages acknowledge by the stamp of their own state, never by counting messages,
-and a commit for an ownership that has ended is refused by the broker.
+Faust's path per message costs more than folding an event does; here it is paid once a poll. The transport
+also commits explicit offsets: the stages acknowledge by the stamp of their own state, never by counting
+messages, and a commit for an ownership that has ended is refused by the broker.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -28,7 +28,7 @@ class Consumer(driver.Consumer):
         """Yield for each partition one message whose value is every record of this poll."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
+        if not records or self.should_stop:
             return
         if not self.flow_active:
             await self.perform_seek()
@@ -47,7 +47,7 @@ class Consumer(driver.Consumer):
             last.offset,
             last.timestamp / 1000.0,
             last.timestamp_type,
-            (),
+            None,
             None,
             cast(Any, batch),
             None,
@@ -67,7 +67,9 @@ class Consumer(driver.Consumer):
         except (CommitFailedError, IllegalStateError):
             return False
         except KafkaError as error:
-            raise BrokerError(f"offsets of {sorted(map(str, wanted))} were not committed: {error!r}") from error
+            raise BrokerError(
+                f"offsets of {sorted(map(str, wanted))} were not committed: {error!r}"
+            ) from error
         return True
 
     async def at_end(self, tp: TP) -> bool:
@@ -76,8 +78,10 @@ class Consumer(driver.Consumer):
         return end is not None and (await self.position(tp) or 0) >= end
 
     def end(self, tp: TP) -> int | None:
-        """The offset the next record of the partition will have, as last heard; None before the first answer."""
-        return self._thread._ensure_consumer().highwater(TopicPartition(tp.topic, tp.partition))
+        """The offset the next record of the partition will have, as last heard; None before the first
+        answer."""
+        end: int | None = self._thread._ensure_consumer().highwater(TopicPartition(tp.topic, tp.partition))
+        return end
 
 
 class Transport(driver.Transport):

@@ -11,9 +11,14 @@ import signal
 import sys
 from enum import StrEnum
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.settings import Settings
 
 
 class StageName(StrEnum):
@@ -47,7 +52,7 @@ def command(
     sys.exit(_supervise({_fork(name, run_stage, settings): name for name in STAGES}))
 
 
-def _fork(name: str, run: "typer.models.CommandFunctionType", settings: object) -> int:  # type: ignore[valid-type]
+def _fork(name: str, run: "Callable[[str, Settings], int]", settings: "Settings") -> int:
     pid = os.fork()
     if pid == 0:
         os._exit(run(name, settings))
@@ -55,7 +60,8 @@ def _fork(name: str, run: "typer.models.CommandFunctionType", settings: object) 
 
 
 def _supervise(children: dict[int, str]) -> int:
-    """Wait for the children; the first that ends badly ends the rest. The exit code of the first that failed."""
+    """Wait for the children; the first that ends badly ends the rest. The exit code of the first that
+    failed."""
     code = 0
 
     def pass_on(number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,2 @@
+"""The demonstration: a seeded scenario, an embedded broker, a live view, and the question whether it
+worked."""
