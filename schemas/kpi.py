@@ -83,11 +83,11 @@ def _condition(value: Scalar | list[Scalar] | Range) -> str:
 class Kpi(Model):
     """One KPI of the catalogue (`kpis/<id>.yaml`).
 
-    `unit` is a currency code, `ratio`, `seconds`, or a counted thing in the plural (orders, units).
-    `value` is arithmetic over the measure names in natural units (amounts in major currency units, not
-    cents; polarity −1 to 1; delay in seconds); division by zero gives no value. `dimensions` says over
-    which it means something. `scopes` are the dimension lists whose figures are written even if no rule
-    names them; `windows` those that are written.
+    `unit` is `currency` (resolved to the installation's code when it is loaded), `ratio`, `seconds`, or a
+    counted thing in the plural (orders, units). `value` is arithmetic over the measure names in natural units
+    (amounts in major currency units, not cents; polarity −1 to 1; delay in seconds); division by zero gives
+    no value. `dimensions` says over which it means something. `scopes` are the dimension lists whose figures
+    are written even if no rule names them; `windows` those that are written.
     """
 
     id: Name

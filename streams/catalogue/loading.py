@@ -4,9 +4,13 @@ from pathlib import Path
 
 from schemas.catalogue import Catalogue
 from schemas.errors import CatalogueError
+from schemas.kpi import Kpi
 from streams.catalogue.checks import all_problems
 from streams.catalogue.draft import Draft, read_draft
 from streams.catalogue.problem import Problem
+
+#: the unit of a KPI that is money, whatever the installation's money is
+CURRENCY = "currency"
 
 
 def find_problems(folder: Path) -> list[Problem]:
@@ -23,16 +27,22 @@ def load_catalogue(folder: Path) -> Catalogue:
     problems = _problems(draft)
     if problems:
         raise CatalogueError([str(problem) for problem in problems])
+    installation = draft.installation.models[0]
     return Catalogue(
-        installation=draft.installation.models[0],
+        installation=installation,
         dimensions=draft.dimensions.models,
         tiers=draft.tiers.models,
-        kpis={kpi.id: kpi for kpi in draft.kpis.models},
+        kpis={kpi.id: _in_currency(kpi, installation.currency) for kpi in draft.kpis.models},
         rules={rule.id: rule for rule in draft.rules.models},
         people={person.id: person for person in draft.people.models},
         channels={channel.id: channel for channel in draft.channels.models},
         routes=draft.routes.models,
     )
+
+
+def _in_currency(kpi: Kpi, currency: str) -> Kpi:
+    """The KPI with the unit `currency` resolved to the installation's."""
+    return kpi.model_copy(update={"unit": currency}) if kpi.unit == CURRENCY else kpi
 
 
 def _problems(draft: Draft) -> list[Problem]:

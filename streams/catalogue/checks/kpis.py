@@ -1,16 +1,19 @@
 """KPIs: event kinds and fields exist, the formula uses what is measured, scopes fit the dimensions."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from schemas.errors import FormulaError
 from schemas.kpi import Kpi, Measure, Range
-from streams.catalogue.checks.formulas import formula_names
 from streams.catalogue.checks.names import duplicate_ids, listed, repeated, unknown
 from streams.catalogue.checks.scopes import scopes_mean_something
 from streams.catalogue.draft import Draft
 from streams.catalogue.entry import Entry
 from streams.catalogue.kinds import EventField, event_kinds
 from streams.catalogue.problem import Problem, suggest
+from streams.decisions.formula import parse_formula
+
+_NAME = re.compile(r"[^\W\d]\w*")
 
 
 def check(draft: Draft) -> Iterator[Problem]:
@@ -90,11 +93,11 @@ def _condition(
 
 def _formula(entry: Entry[Kpi], kpi: Kpi) -> Iterator[Problem]:
     try:
-        used = formula_names(kpi.value)
+        used = parse_formula(kpi.value, _NAME.findall(kpi.value)).names
     except FormulaError as error:
         yield entry.problem(("value",), error.what, error.remedy or "write arithmetic over the measures")
         return
-    names = [(("value",), name) for name in sorted(used)]
+    names = [(("value",), name) for name in used]
     yield from unknown(entry, (), names, list(kpi.measures), "measure")
     for name in kpi.measures:
         if name not in used:
@@ -117,7 +120,7 @@ def _unit(draft: Draft, entry: Entry[Kpi], kpi: Kpi) -> Iterator[Problem]:
     currencies = [installation.currency for installation in draft.installation.models]
     if kpi.unit.isupper() and len(kpi.unit) == 3 and currencies and kpi.unit not in currencies:
         what = f"unit {kpi.unit!r} is not the installation's currency"
-        yield entry.problem(("unit",), what, f"write {currencies[0]}")
+        yield entry.problem(("unit",), what, "write currency")
 
 
 def _kinds(measure: Measure) -> str:

@@ -10,6 +10,7 @@ from streams.catalogue.checks.scopes import dimensions_mean_something, scopes_me
 from streams.catalogue.draft import Draft
 from streams.catalogue.entry import Entry
 from streams.catalogue.problem import Problem
+from streams.decisions.monotone import check_monotone
 
 _LATER = "not in this version"
 
@@ -25,6 +26,7 @@ def check(draft: Draft) -> Iterator[Problem]:
         yield from _ladder(draft, entry, rule)
         yield from _expectation(draft, entry, rule)
         yield from _conditions(draft, entry, rule, kpi)
+        yield from _update(entry, rule, kpi)
         yield from _tests(draft, entry, rule)
 
 
@@ -92,6 +94,16 @@ def _conditions(draft: Draft, entry: Entry[Rule], rule: Rule, kpi: Kpi | None) -
             yield entry.problem(
                 ("quiet", "after"), f"quiet after {rule.quiet.after}", "write a length of event time: 15m"
             )
+
+
+def _update(entry: Entry[Rule], rule: Rule, kpi: Kpi | None) -> Iterator[Problem]:
+    if rule.on != "update" or kpi is None:
+        return
+    reason = check_monotone(rule, kpi)
+    if reason is not None:
+        yield entry.problem(
+            ("on",), f"on: update, but {reason}", "use on: close, or a count or sum that can only grow worse"
+        )
 
 
 def _tests(draft: Draft, entry: Entry[Rule], rule: Rule) -> Iterator[Problem]:
