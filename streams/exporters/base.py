@@ -88,7 +88,7 @@ def label_value(value: str) -> str:
     >>> label_value("East"), label_value("")
     ('East', '(empty)')
     >>> label_value("a" + chr(10) + "b")
-    'a·b~f35b9b'
+    'a·b~7e18f7'
     """
     if value.isprintable() and 0 < len(value) <= LONGEST:
         return value
