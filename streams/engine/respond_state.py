@@ -1,0 +1,243 @@
+"""What respond remembers: incidents, marks, silences, outbox and catalogue, as rows of a changelog.
+
+It knows which rows changed since the last commit and how each is stored. It refuses to know what they mean.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from schemas.base import EpochMs, Model
+from schemas.catalogue import Catalogue
+from schemas.errors import StateError
+from schemas.incident import Incident
+from schemas.records import Notice, Silence
+from streams.decisions.obligation import next_due
+from streams.engine.rows import VersionedRows
+
+M = TypeVar("M", bound=Model)
+
+
+class Mark(Model):
+    """The last transition of a rule and scope that was taken, and when it was read."""
+
+    end_ms: EpochMs
+    seq: int
+    at_ms: EpochMs
+
+
+class Outgoing(Model):
+    """A notice that waits for its receipt; `number` orders them by the record that made them.
+
+    `end_ms` is the pane end of its transition: a newer rung of the same pane end replaces it.
+    """
+
+    notice: Notice
+    number: tuple[int, int]
+    end_ms: EpochMs
+
+
+class Summary(Model):
+    """The commit's body: what belongs to no row."""
+
+    now_ms: EpochMs = 0
+    swept_ms: EpochMs = 0
+    frontier_ms: EpochMs = 0
+    counts: dict[str, int] = Field(default_factory=dict)
+
+
+class Table(Generic[M]):
+    """One kind of row by its key; remembers what changed since the last `changes`."""
+
+    def __init__(self, prefix: bytes, model: type[M]) -> None:
+        self.prefix = prefix
+        self._codec: TypeAdapter[M] = TypeAdapter(model)
+        self._rows: dict[str, M] = {}
+        self._dirty: dict[str, None] = {}
+        self._stored: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, key: str) -> M | None:
+        """The row, or None."""
+        return self._rows.get(key)
+
+    def values(self) -> list[M]:
+        """All rows, in no order that matters: sort before it shows."""
+        return list(self._rows.values())
+
+    def items(self) -> list[tuple[str, M]]:
+        """All keys and rows."""
+        return list(self._rows.items())
+
+    def put(self, key: str, row: M) -> None:
+        """Set a row."""
+        self._rows[key] = row
+        self._dirty[key] = None
+
+    def pop(self, key: str) -> M | None:
+        """Take a row out; None when it was not there."""
+        if key in self._rows:
+            self._dirty[key] = None
+        return self._rows.pop(key, None)
+
+    def load(self, key: bytes, body: bytes) -> None:
+        """Take a row from recovery; StateError when it cannot be read."""
+        name = key.removeprefix(self.prefix).decode()
+        try:
+            self._rows[name] = self._codec.validate_json(body)
+        except ValidationError as error:
+            raise StateError(f"the stored row {key!r} is not ours", remedy="planwatch rebuild") from error
+        self._stored.add(name)
+
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """The rows that changed since the last time, None for one that is gone and had been stored."""
+        dirty, self._dirty = self._dirty, {}
+        for key in dirty:
+            row = self._rows.get(key)
+            if row is not None:
+                self._stored.add(key)
+                yield self.prefix + key.encode(), self._codec.dump_json(row, by_alias=True)
+            elif key in self._stored:
+                self._stored.discard(key)
+                yield self.prefix + key.encode(), None
+
+
+class ResponseState:
+    """All tables of respond, and the numbers that stand in the commit.
+
+    `open` leads from a rule and an incident's key to its id while it is open; `waiting` from an incident to
+    its notices in the outbox. `wake_ms`: the next time at which something is to be done. `counts` is
+    cumulative: how many notices, and how often each reason.
+    """
+
+    def __init__(self) -> None:
+        self.incidents = Table(b"i/", Incident)
+        self.marks = Table(b"m/", Mark)
+        self.silences = Table(b"s/", Silence)
+        self.outbox = Table(b"o/", Outgoing)
+        self.catalogues = Table(b"c/", Catalogue)
+        self.open: dict[str, dict[str, str]] = {}
+        self.waiting: dict[str, dict[str, None]] = {}
+        self.made: list[str] = []
+        self.wake_ms: EpochMs | None = None
+        self.now_ms: EpochMs = 0
+        self.swept_ms: EpochMs = 0
+        self.frontier_ms: EpochMs = 0
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """The catalogue in force; None before the first one arrived."""
+        return self.catalogues.get("")
+
+    def open_of(self, key: str) -> Incident | None:
+        """The open incident of this key."""
+        return self.incidents.get(self.open.get(key.partition("|")[0], {}).get(key, ""))
+
+    def open_incidents(self, rule: str | None = None) -> list[Incident]:
+        """The open incidents (of one rule), oldest first."""
+        by_key = self.open.values() if rule is None else [self.open.get(rule, {})]
+        found = (self.incidents.get(name) for names in by_key for name in names.values())
+        return sorted((one for one in found if one is not None), key=lambda one: (one.opened_ms, one.id))
+
+    def keep(self, incident: Incident) -> None:
+        """Store an incident as it stands now."""
+        self.incidents.put(incident.id, incident)
+        self._index(incident)
+
+    def _index(self, incident: Incident) -> None:
+        of_rule = self.open.setdefault(incident.rule, {})
+        if incident.is_open:
+            of_rule[incident.key] = incident.id
+        elif of_rule.get(incident.key) == incident.id:
+            del of_rule[incident.key]
+        self.wake_by(incident.tell_at_ms)
+        self.wake_by(next_due(incident.obligations))
+
+    def wake_by(self, at_ms: EpochMs | None) -> None:
+        """Something is to be done at this time, if not earlier."""
+        if at_ms is not None and (self.wake_ms is None or at_ms < self.wake_ms):
+            self.wake_ms = at_ms
+
+    def set_alarm(self) -> None:
+        """Find the next time at which something is to be done, after what was due has been done."""
+        self.wake_ms = None
+        for silence in self.silences.values():
+            self.wake_by(silence.until_ms)
+        for incident in self.incidents.values():
+            self.wake_by(incident.tell_at_ms)
+            self.wake_by(next_due(incident.obligations))
+
+    def send_out(self, outgoing: Outgoing) -> None:
+        """Put a notice into the outbox; `made` holds its id until somebody takes it from there."""
+        self.made.append(outgoing.notice.id)
+        self.outbox.put(outgoing.notice.id, outgoing)
+        self.waiting.setdefault(outgoing.notice.incident, {})[outgoing.notice.id] = None
+
+    def take_back(self, notice: str) -> Outgoing | None:
+        """Take a notice out of the outbox; None when it does not wait there."""
+        outgoing = self.outbox.pop(notice)
+        if outgoing is not None:
+            of_incident = self.waiting[outgoing.notice.incident]
+            del of_incident[notice]
+            if not of_incident:
+                del self.waiting[outgoing.notice.incident]
+        return outgoing
+
+    def waiting_of(self, incident: str) -> list[Outgoing]:
+        """The notices of an incident that wait for a receipt."""
+        found = (self.outbox.get(name) for name in self.waiting.get(incident, {}))
+        return [one for one in found if one is not None]
+
+    def write(self, rows: VersionedRows, version: int) -> list[tuple[bytes, bytes]]:
+        """The changelog records of every row that changed."""
+        written: list[tuple[bytes, bytes]] = []
+        for table in self._tables():
+            for key, body in table.changes():
+                record = rows.delete(key, version) if body is None else rows.put(key, body, version)
+                if record is not None:
+                    written.append(record)
+        return written
+
+    def summary(self) -> bytes:
+        """The commit's body."""
+        counts = {str(reason): count for reason, count in sorted(self.counts.items())}
+        summary = Summary(
+            now_ms=self.now_ms, swept_ms=self.swept_ms, frontier_ms=self.frontier_ms, counts=counts
+        )
+        return summary.model_dump_json().encode()
+
+    @classmethod
+    def read(cls, rows: VersionedRows) -> "ResponseState":
+        """The state as of the last commit in recovered rows; StateError when a row cannot be read."""
+        state = cls()
+        tables = {table.prefix: table for table in state._tables()}
+        for key, body in rows.items():
+            if key[:2] not in tables:
+                raise StateError(f"the stored row {key!r} belongs to no table", remedy="planwatch rebuild")
+            tables[key[:2]].load(key, body)
+        for incident in state.incidents.values():
+            state._index(incident)
+        for name, outgoing in state.outbox.items():
+            state.waiting.setdefault(outgoing.notice.incident, {})[name] = None
+        if rows.commit_body:
+            state._resume(Summary.model_validate_json(rows.commit_body))
+        state.set_alarm()
+        return state
+
+    def _resume(self, summary: Summary) -> None:
+        self.now_ms, self.swept_ms = summary.now_ms, summary.swept_ms
+        self.frontier_ms = summary.frontier_ms
+        self.counts.update(summary.counts)
+
+    def _tables(
+        self,
+    ) -> "tuple[Table[Incident], Table[Mark], Table[Silence], Table[Outgoing], Table[Catalogue]]":
+        return self.incidents, self.marks, self.silences, self.outbox, self.catalogues
