@@ -74,22 +74,19 @@ class Delivery:
         be sent twice: a point written again is the same point.
         """
         parts = deque([lines] if lines else [])
-        probed = False
         while parts:
             part = parts.popleft()
             reply = await self._transport.write(part)
             verdict = judge(reply.status)
+            if part is lines and verdict is Verdict.HALVE and await self._nothing_passes(part, reply):
+                verdict = Verdict.MISCONFIGURED
             if verdict is Verdict.WRITTEN:
                 self._telemetry.tell(PointsWritten(SINK, len(part)))
-            elif verdict is not Verdict.HALVE:
+            elif verdict is Verdict.HALVE:
+                if not self._refused_for_good(part, reply):
+                    self._halve(part, parts, reply)
+            else:
                 return Attempt([line for piece in (part, *parts) for line in piece], verdict, reply)
-            elif not self._refused_for_good(part, reply):
-                if not probed and reply.status == 400 and not _NAMES_A_LINE.search(reply.text):
-                    probed = True
-                    if await self._nothing_passes(part):
-                        rest = [line for piece in (part, *parts) for line in piece]
-                        return Attempt(rest, Verdict.MISCONFIGURED, reply)
-                self._halve(part, parts, reply)
         return Attempt([], Verdict.WRITTEN, Reply(204, ""))
 
     def _refused_for_good(self, part: list[str], reply: Reply) -> bool:
@@ -112,8 +109,9 @@ class Delivery:
         if reply.status == 413:
             self.most = max(1, min(self.most, middle))
 
-    async def _nothing_passes(self, part: list[str]) -> bool:
-        if len(part) < PROBE_FROM:
+    async def _nothing_passes(self, part: list[str], reply: Reply) -> bool:
+        """Whether it is not the lines that are wrong: the reply names none, and lines alone fail alike."""
+        if reply.status != 400 or len(part) < PROBE_FROM or _NAMES_A_LINE.search(reply.text):
             return False
         for line in part[:: len(part) // PROBES]:
             if (await self._transport.write([line])).status != 400:
