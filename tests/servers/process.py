@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,16 @@ def program(name: str) -> str:
     if found is None:
         raise ServerError(f"{name} is not installed; `tests/run integration` installs what the servers need")
     return found
+
+
+def _ending_with_us() -> list[str]:
+    """The words before a command that end it when this process is killed, when nothing of ours can run any more.
+
+    The kernel watches the thread that started the process, so only what the main thread starts can have them.
+    """
+    if shutil.which("setpriv") is None or threading.current_thread() is not threading.main_thread():
+        return []
+    return ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 class Server:
@@ -70,7 +81,7 @@ class Server:
         """Starts the process without waiting for it."""
         with (self.folder / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(),
+                [*_ending_with_us(), *self.command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
