@@ -34,7 +34,7 @@ def program(name: str) -> str:
 
 
 def _ending_with_us() -> list[str]:
-    """The words before a command that end it when this process is killed, when nothing of ours can run any more.
+    """The words before a command that end it when this process is killed and can do nothing more.
 
     The kernel watches the thread that started the process, so only what the main thread starts can have them.
     """
