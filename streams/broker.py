@@ -1,0 +1,177 @@
+"""Sending and reading for the command line with kafka-python: the one place of its producer and consumer.
+
+Workers do not use this; they have Faust's transport. A record counts as sent only when all in-sync replicas
+have it.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple, Self
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from schemas.errors import BrokerError
+from streams.settings import KafkaSettings
+
+#: sent and not yet confirmed, at most
+_IN_FLIGHT = 20_000
+_REQUEST_BYTES = 16 << 20
+_REMEDY = "is it up, and is PLANWATCH_KAFKA__BOOTSTRAP right?"
+
+Headers = list[tuple[str, bytes]]
+
+
+class Outgoing(NamedTuple):
+    """One record to send. Without `partition` the key's hash chooses it, as Kafka's own clients do."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None = None
+    partition: int | None = None
+
+
+class Stored(NamedTuple):
+    """One record as it lies in a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Sender:
+    """Sends in order, repeats what fails for a while, and counts what all in-sync replicas confirmed.
+
+    `sent` counts by topic; `failed` is what the broker refused for good, `error` the last reason.
+    """
+
+    def __init__(self, kafka: KafkaSettings, in_flight: int = _IN_FLIGHT) -> None:
+        self.sent: Counter[str] = Counter()
+        self.failed = 0
+        self.error = ""
+        self._limit = in_flight
+        self._waiting: deque[tuple[str, Any]] = deque()
+        self._timeout_s = kafka.request_timeout_s
+        timeout_ms = round(kafka.request_timeout_s * 1000)
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=kafka.bootstrap.split(","),
+                bootstrap_timeout_ms=min(timeout_ms, 10_000),
+                request_timeout_ms=timeout_ms,
+                delivery_timeout_ms=max(2 * timeout_ms, timeout_ms + 1000),
+                max_block_ms=timeout_ms,
+                allow_auto_create_topics=False,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=5,
+                batch_size=256 << 10,
+                max_request_size=_REQUEST_BYTES,
+            )
+        except KafkaError as error:
+            raise _broker_error(kafka, error) from error
+        self._kafka = kafka
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._producer.close(timeout=5)
+
+    def send(self, record: Outgoing) -> None:
+        """Take one record; waits when too many are unconfirmed. BrokerError when nothing gets through."""
+        try:
+            future = self._producer.send(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=record.headers or [],
+                partition=record.partition,
+            )
+        except KafkaTimeoutError as error:
+            raise _broker_error(self._kafka, error) from error
+        except KafkaError as error:
+            self._fail(error)
+            return
+        self._waiting.append((record.topic, future))
+        if len(self._waiting) > self._limit:
+            self._settle(self._limit // 2)
+
+    def flush(self) -> None:
+        """Wait until everything is confirmed or refused for good."""
+        with suppress(KafkaTimeoutError):
+            self._producer.flush(timeout=2 * self._timeout_s)
+        self._settle(0)
+
+    def _settle(self, leave: int) -> None:
+        while len(self._waiting) > leave:
+            topic, future = self._waiting.popleft()
+            try:
+                future.get(timeout=3 * self._timeout_s)
+            except KafkaTimeoutError as error:
+                self._waiting.clear()
+                raise _broker_error(self._kafka, error) from error
+            except KafkaError as error:
+                self._fail(error)
+            else:
+                self.sent[topic] += 1
+
+    def _fail(self, error: KafkaError) -> None:
+        self.failed += 1
+        self.error = str(error) or type(error).__name__
+
+
+def read_topics(kafka: KafkaSettings, topics: Iterable[str]) -> Iterator[Stored]:
+    """Every record that the topics hold now, partition by partition; BrokerError when they cannot be read."""
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=kafka.bootstrap.split(","),
+            bootstrap_timeout_ms=10_000,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            max_partition_fetch_bytes=4 << 20,
+        )
+    except KafkaError as error:
+        raise _broker_error(kafka, error) from error
+    try:
+        for topic in topics:
+            for partition in sorted(consumer.partitions_for_topic(topic) or ()):
+                yield from _read_partition(consumer, TopicPartition(topic, partition))
+    except KafkaError as error:
+        raise _broker_error(kafka, error) from error
+    finally:
+        consumer.close(autocommit=False)
+
+
+def _read_partition(consumer: Any, source: Any) -> Iterator[Stored]:
+    consumer.assign([source])
+    end, begin = consumer.end_offsets([source])[source], consumer.beginning_offsets([source])[source]
+    consumer.seek(source, begin)
+    fetched = False
+    while begin < end and consumer.position(source) < end:
+        records = consumer.poll(timeout_ms=500, max_records=2000).get(source, [])
+        if records and not fetched:
+            # the embedded broker counts the last batch as one record in its end offsets, not in its fetches
+            end, fetched = max(end, consumer.highwater(source) or 0), True
+        for record in records:
+            if record.offset < end:
+                yield Stored(
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    record.timestamp,
+                    record.key,
+                    record.value,
+                    list(record.headers or []),
+                )
+
+
+def _broker_error(kafka: KafkaSettings, error: KafkaError) -> BrokerError:
+    said = str(error) or type(error).__name__
+    return BrokerError(f"Kafka at {kafka.bootstrap} does not answer: {said[:300]}", remedy=_REMEDY)
