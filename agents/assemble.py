@@ -97,7 +97,7 @@ def _open(stage: RespondStage) -> dict[str, int]:
     fold = stage.fold()
     if fold is None:
         return {}
-    standing = Counter(incident.tier for incident in fold.incidents() if incident.resolved_ms is None)
+    standing = Counter(incident.tier for incident in fold.incidents() if incident.is_open)
     return {tier: standing.get(tier, 0) for tier in stage.wiring.catalogue.ladder}
 
 
@@ -111,5 +111,4 @@ def _figures(stage: Stage[Any] | None) -> dict[str, object]:
 
 def _incidents(stage: Stage[Any] | None) -> dict[str, object]:
     fold = stage.fold() if isinstance(stage, RespondStage) else None
-    incidents = [] if fold is None else fold.incidents()
-    return {"incidents": [incident.model_dump(mode="json") for incident in incidents]}
+    return {"incidents": []} if fold is None else fold.incidents_json()

@@ -20,6 +20,10 @@ from streams.telemetry import Health, Telemetry
 from streams.transport import Records
 
 
+#: where only time has passed, it is noted this often
+_AT_LEAST_MS = 30_000
+
+
 class RespondStage(Stage[Response]):
     """Folds the inbox topic."""
 
@@ -33,6 +37,7 @@ class RespondStage(Stage[Response]):
         dispatcher.on_receipt = self._on_receipt
         self._version = -1
         self._written = -1
+        self._written_ms = 0
         self._writing = asyncio.Lock()
 
     def inputs(self) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ class RespondStage(Stage[Response]):
         await self.read_rows(tp, rows.apply)
         rows.recover()
         self._version = self._written = rows.version
-        return Response.restore(rows, self.wiring.owner)
+        return Response.restore(rows, self.wiring.owner, outbox=self.settings.respond.outbox)
 
     async def owned(self, tp: TP) -> None:
         """Put our catalogue into the log if the fold has another one; send again what has no receipt."""
@@ -73,13 +78,14 @@ class RespondStage(Stage[Response]):
             await self.dispatcher.submit(notice)
 
     async def _commit(self, tp: TP, fold: Response) -> None:
-        if self._version <= self._written:
+        now = self.wiring.clock.now_ms()
+        if self._version <= self._written or not (fold.changed or now - self._written_ms > _AT_LEAST_MS):
             return
         changelog = self.names.changelog(self.name, tp.topic)
         rows, commit_row = fold.commit()
         await self.sender.rows(changelog, tp.partition, rows)
         await self.sender.rows(changelog, tp.partition, [commit_row])
-        self._written = self._version
+        self._written, self._written_ms = self._version, now
         tombstones = fold.confirmed()
         if await self.acknowledge(tp, self._written + 1):
             await self.sender.rows(changelog, tp.partition, tombstones)
