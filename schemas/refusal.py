@@ -1,0 +1,37 @@
+"""Why a record was refused: the names that stand in the DLQ header, in the log and on the metric."""
+
+from enum import StrEnum
+
+
+class RefusalReason(StrEnum):
+    """One name for each way in which a record cannot be read; names are stable, texts are not."""
+
+    TOMBSTONE = "tombstone"
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    UNKNOWN_KIND = "unknown_kind"
+    WRONG_TOPIC = "wrong_topic"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    UNKNOWN_DIMENSION = "unknown_dimension"
+    WRONG_TYPE = "wrong_type"
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    BAD_CHARACTERS = "bad_characters"
+    NOT_ALLOWED = "not_allowed"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_MANY_ATTRIBUTES = "too_many_attributes"
+    BAD_TIME = "bad_time"
+    NO_OFFSET = "no_offset"
+    BEFORE_2000 = "before_2000"
+    FROM_THE_FUTURE = "from_the_future"
+    NO_RECORD_TIME = "no_record_time"
+    BAD_NUMBER = "bad_number"
+    TOO_MANY_DECIMALS = "too_many_decimals"
+    NEGATIVE_AMOUNT = "negative_amount"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    OTHER_CURRENCY = "other_currency"
+    NOT_RATED = "not_rated"
+    ANSWERED_BEFORE = "answered_before"
