@@ -23,20 +23,20 @@ class Span(Model):
 
     >>> parse_span("8wh")
     Span(ms=28800000, working=True)
-    >>> str(parse_span("90m"))
-    '90m'
+    >>> str(parse_span("90m")), str(parse_span("0h"))
+    ('90m', '0m')
     """
 
     ms: int
     working: bool = False
 
     def __str__(self) -> str:
-        unit = (
-            "wh"
-            if self.working
-            else next(u for u in ("w", "d", "h", "m", "s", "ms") if self.ms % UNITS_MS[u] == 0)
-        )
-        return f"{self.ms // (HOUR_MS if self.working else UNITS_MS[unit])}{unit}"
+        if self.working:
+            return f"{self.ms // HOUR_MS}wh"
+        if not self.ms:
+            return "0m"
+        unit = next(u for u in ("w", "d", "h", "m", "s", "ms") if self.ms % UNITS_MS[u] == 0)
+        return f"{self.ms // UNITS_MS[unit]}{unit}"
 
 
 def parse_span(value: Any) -> Span:

@@ -42,7 +42,7 @@ def explain(model: type[BaseModel], raw: object, details: ErrorDetails) -> Reaso
             what = f"{_name(place)}: {show(details['input'])} has a wrong form"
             return Reason(place, what, f"write it so that it matches {context['pattern']}")
         case "value_error":
-            return Reason(place, f"{_name(place)}: {context['error']}", "change the value")
+            return _own_words(place, raw, str(context["error"]))
     rule = details["msg"][0].lower() + details["msg"][1:]
     return Reason(place, f"{_name(place)}: got {show(details['input'])}", rule)
 
@@ -51,6 +51,15 @@ def show(value: object) -> str:
     """A value as people may have written it, cut to a line."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _own_words(place: Place, raw: object, text: str) -> Reason:
+    """What a model says itself; it may begin with the place that it is about: `ladder.red: …`."""
+    named, _, rest = text.partition(": ")
+    inner = (*place, *named.split("."))
+    if not rest or _place(raw, inner) != inner:
+        return Reason(place, f"{_name(place)}: {text}", "change the value")
+    return Reason(inner, f"{_name(inner)}: {rest}", "change the value")
 
 
 def _missing(place: Place, name: str) -> Reason:
@@ -65,7 +74,7 @@ def _choice(place: Place, value: object, expected: str) -> Reason:
 
 
 def _discriminator(context: dict[str, Any]) -> str:
-    return str(context["discriminator"]).strip("'").rstrip("_")
+    return str(context["discriminator"]).split(" | ")[-1].strip("'")
 
 
 def _name(place: Place) -> str:

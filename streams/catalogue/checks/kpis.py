@@ -1,15 +1,15 @@
 """KPIs: event kinds and fields exist, the formula uses what is measured, scopes fit the dimensions."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.errors import FormulaError
+from schemas.events import KINDS, EventField
 from schemas.kpi import Kpi, Measure, Range
 from streams.catalogue.checks.names import duplicate_ids, listed, repeated, unknown
 from streams.catalogue.checks.scopes import scopes_mean_something
 from streams.catalogue.draft import Draft
 from streams.catalogue.entry import Entry
-from streams.catalogue.kinds import EventField, event_kinds
 from streams.catalogue.problem import Problem, suggest
 from streams.decisions.formula import parse_formula
 
@@ -28,15 +28,14 @@ def check(draft: Draft) -> Iterator[Problem]:
 
 
 def _measure(draft: Draft, entry: Entry[Kpi], name: str, measure: Measure) -> Iterator[Problem]:
-    kinds = event_kinds()
     place = ("measures", name)
     several = isinstance(measure.event, list)
     names = [(("event", at) if several else ("event",), kind) for at, kind in enumerate(measure.events)]
-    wrong = list(unknown(entry, place, names, list(kinds), "event kind"))
+    wrong = list(unknown(entry, place, names, list(KINDS), "event kind"))
     if wrong:
         yield from wrong
         return
-    fields = _common({kind: kinds[kind] for kind in measure.events})
+    fields = _common([KINDS[kind].fields for kind in measure.events])
     if measure.field is not None:
         yield from _field(entry, (*place, measure.how), measure, fields)
     for field, condition in measure.where.items():
@@ -53,9 +52,9 @@ def _measure(draft: Draft, entry: Entry[Kpi], name: str, measure: Measure) -> It
             yield from _condition(entry, inner, fields[field], condition)
 
 
-def _common(kinds: Mapping[str, Mapping[str, EventField]]) -> dict[str, EventField]:
+def _common(kinds: Sequence[Mapping[str, EventField]]) -> dict[str, EventField]:
     """The fields that all the kinds have."""
-    first, *others = kinds.values()
+    first, *others = kinds
     return {name: field for name, field in first.items() if all(name in other for other in others)}
 
 

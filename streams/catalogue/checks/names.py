@@ -19,15 +19,17 @@ def unknown(
     names: Iterable[tuple[Sequence[Part], str]],
     known: Sequence[str],
     what: str,
+    *,
+    key: bool = False,
 ) -> Iterator[Problem]:
-    """A problem for each name (with its place below `place`) that is not known; `what` is the singular."""
+    """A problem for each name that is not known, at its place below `place`.
+
+    `what` is the singular of what it should be; `key`: the names are keys of a mapping.
+    """
     for inner, name in names:
         if name not in known:
-            plural = f"{what}s" if not what.endswith("s") else what
-            plural = "people" if what == "person" else plural
-            yield entry.problem(
-                (*place, *inner), f"unknown {what} {name!r}", suggest(name, known, plural=plural)
-            )
+            remedy = suggest(name, known, plural="people" if what == "person" else f"{what}s")
+            yield entry.problem((*place, *inner), f"unknown {what} {name!r}", remedy, key=key)
 
 
 def listed(names: Sequence[str]) -> list[tuple[Sequence[Part], str]]:

@@ -26,8 +26,12 @@ def check(draft: Draft) -> Iterator[Problem]:
     yield from duplicate_ids(draft.channels, "channel")
     yield from duplicate_ids(draft.routes, "route")
     for entry, person in draft.people:
-        yield from unknown(entry, ("scope",), keyed(person.scope), draft.dimensions.ids, "dimension")
-        yield from unknown(entry, ("contacts",), keyed(person.contacts), draft.channels.ids, "channel")
+        yield from unknown(
+            entry, ("scope",), keyed(person.scope), draft.dimensions.ids, "dimension", key=True
+        )
+        yield from unknown(
+            entry, ("contacts",), keyed(person.contacts), draft.channels.ids, "channel", key=True
+        )
     for channel, model in draft.channels:
         yield from _secrets(channel, ("options",), model.options)
     for route, plan in draft.routes:
@@ -44,7 +48,7 @@ def _route(draft: Draft, entry: Entry[Route], route: Route) -> Iterator[Problem]
     for name, values, known, what in lists:
         yield from unknown(entry, (name,), listed(values), known, what)
         yield from repeated(entry, (name,), values, what)
-    yield from unknown(entry, ("scope",), keyed(route.scope), draft.dimensions.ids, "dimension")
+    yield from unknown(entry, ("scope",), keyed(route.scope), draft.dimensions.ids, "dimension", key=True)
 
 
 def _secrets(entry: Entry[Channel], place: Sequence[Part], options: dict[str, Any]) -> Iterator[Problem]:

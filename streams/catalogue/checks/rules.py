@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from schemas.kpi import Kpi
 from schemas.rule import Constant, FromTarget, Previous, Rule
-from streams.catalogue.checks.names import duplicate_ids, keyed, listed, unknown
+from streams.catalogue.checks.names import duplicate_ids, keyed, unknown
+from streams.catalogue.checks.ruletests import check_tests
 from streams.catalogue.checks.scopes import dimensions_mean_something, scopes_mean_something
 from streams.catalogue.draft import Draft
 from streams.catalogue.entry import Entry
@@ -27,12 +28,12 @@ def check(draft: Draft) -> Iterator[Problem]:
         yield from _expectation(draft, entry, rule)
         yield from _conditions(draft, entry, rule, kpi)
         yield from _update(entry, rule, kpi)
-        yield from _tests(draft, entry, rule)
+        yield from check_tests(draft, entry, rule, kpi)
 
 
 def _ladder(draft: Draft, entry: Entry[Rule], rule: Rule) -> Iterator[Problem]:
     tiers = draft.ladder
-    yield from unknown(entry, ("ladder",), keyed(rule.ladder), tiers, "tier")
+    yield from unknown(entry, ("ladder",), keyed(rule.ladder), tiers, "tier", key=True)
     known = [tier for tier in rule.ladder if tier in tiers]
     for earlier, later in pairwise(known):
         if tiers.index(later) < tiers.index(earlier):
@@ -104,14 +105,3 @@ def _update(entry: Entry[Rule], rule: Rule, kpi: Kpi | None) -> Iterator[Problem
         yield entry.problem(
             ("on",), f"on: update, but {reason}", "use on: close, or a count or sum that can only grow worse"
         )
-
-
-def _tests(draft: Draft, entry: Entry[Rule], rule: Rule) -> Iterator[Problem]:
-    names: set[str] = set()
-    for index, test in enumerate(rule.tests):
-        yield from unknown(entry, ("tests", index, "expect"), listed(test.expect), draft.ladder, "tier")
-        if test.name in names:
-            yield entry.problem(
-                ("tests", index, "name"), f"test {test.name!r} stands twice", "name it for what it shows"
-            )
-        names.add(test.name)

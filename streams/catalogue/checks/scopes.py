@@ -32,8 +32,8 @@ def dimensions_mean_something(
     items = [((*place, index), name) for index, name in enumerate(names)]
     yield from unknown(entry, (), items, known, "dimension")
     yield from repeated(entry, place, names, "dimension")
-    if kpi is None or kpi.dimensions == "all":
-        return
+    if kpi is None or kpi.dimensions == "all" or not set(kpi.dimensions) <= set(known):
+        return  # what its KPI means is not known, or is everything
     for at, name in items:
         if name in known and name not in kpi.dimensions:
             means = ", ".join(kpi.dimensions) or "only the company"
