@@ -1,14 +1,16 @@
 """Rows of a compacted changelog that can be read back as of one version, whatever was killed when.
 
-A row is a key with the body it has from a version on. A version is the offset in the log up to which the fold
-that wrote it had counted. Bodies are functions of the log, so two owners never disagree about a version.
+A row is a key with the body it has from a version on. A version is the offset in the log up to which the
+fold that wrote it had counted.
 
-Writing order: rows, then the commit row that names the version they belong to. A crash in between leaves rows
-*ahead* of the last commit; so each mutable row also carries the body it had at the commit before, and reading
-takes, over all owners, the newest body that is not ahead. The changelog key ends in the owner's id: an owner
-that wakes after its time writes beside, not over, its successor's rows.
+Writing order: rows, then the commit row that names the version they belong to. A crash in between leaves
+rows *ahead* of the last commit; so each mutable row also carries the body it had at the commit before. The
+changelog key ends in the owner's id: an owner that wakes after its time writes beside, not over, its
+successor's rows. A commit names, for each earlier owner whose rows it builds on, the version up to which
+they hold: what such an owner wrote ahead of that, before or after its end, is not a part of the state.
 """
 
+import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +58,16 @@ def decode_row(value: bytes) -> list[Version]:
     return versions
 
 
+def _encode_commit(body: bytes, trusted: dict[bytes, int]) -> bytes:
+    names = json.dumps({owner.decode(): version for owner, version in sorted(trusted.items())}).encode()
+    return len(names).to_bytes(4, "big") + names + body
+
+
+def _decode_commit(value: bytes) -> tuple[bytes, dict[bytes, int]]:
+    end = 4 + int.from_bytes(value[:4], "big")
+    return value[end:], {owner.encode(): version for owner, version in json.loads(value[4:end]).items()}
+
+
 def _length(body: bytes | None) -> int:
     return -1 if body is None else len(body)
 
@@ -86,6 +98,8 @@ class VersionedRows:
         self._owners: dict[bytes, set[bytes]] = {}
         self._retired: list[bytes] = []
         self._unconfirmed = False
+        #: earlier owners → the version up to which their rows are a part of the state
+        self._trusted: dict[bytes, int] = {}
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take one changelog record, in the order of the log."""
@@ -97,22 +111,32 @@ class VersionedRows:
 
     def recover(self) -> None:
         """Settle on the last committed version; call once, after the last `apply`."""
-        commits = [decode_row(value)[0] for value in self._read.pop(_COMMIT, {}).values()]
+        read, self._read = self._read, {}
+        commits = {owner: decode_row(value)[0] for owner, value in read.pop(_COMMIT, {}).items()}
         if commits:
-            newest = max(commits, key=lambda version: version.number)
-            self.version, self.commit_body = newest.number, newest.body
-        for name, by_owner in self._read.items():
+            owner, newest = max(commits.items(), key=lambda item: (item[1].number, item[0]))
+            self.version = newest.number
+            self.commit_body, self._trusted = _decode_commit(newest.body or b"")
+            self._trusted[owner] = newest.number
+        for name, by_owner in read.items():
             self._owners[name] = set(by_owner)
-            versions = [v for value in by_owner.values() for v in decode_row(value) if v.number <= self.version]
-            if not versions:
-                continue
-            newest = max(versions, key=lambda version: version.number)
-            if newest.body is None:
-                self._retired.append(name)
-            else:
-                self._bodies[name] = newest.body
-                self._committed[name] = newest
-        self._read = {}
+            self._settle(name, by_owner)
+        living = {owner for owners in self._owners.values() for owner in owners}
+        self._trusted = {owner: version for owner, version in self._trusted.items() if owner in living}
+
+    def _settle(self, name: bytes, by_owner: dict[bytes, bytes]) -> None:
+        versions = [
+            version
+            for owner, value in by_owner.items()
+            for version in decode_row(value)
+            if version.number <= self._trusted.get(owner, _NO_VERSION)
+        ]
+        newest = max(versions, key=lambda version: version.number, default=None)
+        if newest is None or newest.body is None:
+            self._retired.append(name)
+        else:
+            self._bodies[name] = newest.body
+            self._committed[name] = newest
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every row as of the committed version; may be read once, then the bodies are let go."""
@@ -152,10 +176,12 @@ class VersionedRows:
         """The commit record; send it only after every row before it is confirmed."""
         self.version, self.commit_body = version, body
         self._unconfirmed = True
-        return _COMMIT + _SEPARATOR + self.owner, encode_row(Version(version, body), None)
+        row = encode_row(Version(version, _encode_commit(body, self._trusted)), None)
+        return _COMMIT + _SEPARATOR + self.owner, row
 
     def confirmed(self) -> list[tuple[bytes, None]]:
-        """After the commit is confirmed: the tombstones of what was deleted before it, for every owner seen."""
+        """After the commit is confirmed: the tombstones of what was deleted before it, for every owner
+        seen."""
         self._unconfirmed = False
         self._committed.update(self._dirty)
         self._dirty = {}
