@@ -134,8 +134,11 @@ def incident_key(rule: str, scope: Scope, subject: str = "") -> str:
 def incident_id(key: str, first_end_ms: EpochMs) -> str:
     """A short name for an incident that can be typed: its rule, and 40 bits of its key and first pane end.
 
-    >>> incident_id("refunds|region=East|", 1_795_312_800_000)
-    'refunds-nymdxt2p'
+    Only letters, digits and hyphens: no chat program takes them for markup.
+
+    >>> incident_id("refunds_up|region=East|", 1_795_312_800_000)
+    'refunds-up-sxxz3uhx'
     """
     digest = hashlib.sha256(f"{key}|{first_end_ms}".encode()).digest()[:5]
-    return f"{key.partition('|')[0]}-{base64.b32encode(digest).decode().lower()}"
+    rule = key.partition("|")[0].replace("_", "-")
+    return f"{rule}-{base64.b32encode(digest).decode().lower()}"
