@@ -34,7 +34,7 @@ def apply_steps(steps: list[Step], admin: Admin) -> None:
 
 
 def check_topics(settings: Settings) -> None:
-    """Refuse to start on missing topics or unequal partitions: TopicsError names each and the mending command.
+    """Refuse to start on missing topics or unequal partitions: TopicsError names them and what mends it.
 
     Configurations are not compared: a broker may hold a value that only its operators may change.
     """

@@ -100,7 +100,7 @@ class Admin:
         try:
             yield
         except (KafkaError, OSError, ValueError, AssertionError) as error:
-            said = getattr(error, "description", "") or str(error) or type(error).__name__
+            said = str(error) or type(error).__name__
             remedy = "is it up, and is PLANWATCH_KAFKA__BOOTSTRAP right?"
-            text = f"Kafka at {self._bootstrap} does not {what}: {type(error).__name__}: {said[:300]}"
+            text = f"Kafka at {self._bootstrap} could not {what}: {said[:300]}"
             raise BrokerError(text, remedy=remedy) from error

@@ -8,6 +8,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 from schemas.errors import InputError
 from schemas.eventmap import EventMap, EventOf, FileMap, Lookup, Value
 from streams.publish.outcome import Refused, UnusableError
@@ -20,10 +22,10 @@ _PSEUDO = {"@file", "@line", "@row"}
 
 
 class Draft(NamedTuple):
-    """An event that a row became, not yet checked by its model."""
+    """An event that a row became, as it will be sent, not yet checked by its model."""
 
     line: int
-    event: dict[str, Any]
+    value: bytes
 
 
 class _Branch(NamedTuple):
@@ -49,8 +51,9 @@ class MappedFile:
     """One file with its map: `outcomes()` gives what becomes of each row, in the file's order."""
 
     def __init__(self, path: Path, event_map: EventMap, file_map: FileMap) -> None:
-        self.file = RowFile(path, file_map)
-        self._map = file_map
+        self.path = path
+        self._file = RowFile(path, file_map)
+        self.on_progress: Callable[[int], None] = lambda _: None
         self._wanted = wanted_columns(file_map)
         takes = _takes(file_map)
         tables = {
@@ -58,13 +61,14 @@ class MappedFile:
             for name, table in event_map.tables.items()
             if name in takes
         }
-        around = Surroundings(tables, event_map.zone, lambda: self.file.count(self._wanted))
+        around = Surroundings(tables, event_map.zone, lambda: self._file.count(self._wanted))
         self._columns = {name: compile_value(value, around) for name, value in file_map.columns.items()}
         self._branches = [_branch(event, around) for event in file_map.events]
 
     def outcomes(self) -> Iterator[Draft | Refused | Skipped]:
         """What becomes of each row."""
-        for read in self.file.rows(self._wanted):
+        self._file.on_progress = self.on_progress
+        for read in self._file.rows(self._wanted):
             yield self._map_row(read) if isinstance(read, Row) else read
 
     def _map_row(self, row: Row) -> Draft | Refused:
@@ -74,11 +78,11 @@ class MappedFile:
                 columns[name] = as_text(compute(columns))
             for branch in self._branches:
                 if branch.holds(columns):
-                    return Draft(row.line, _event(branch, columns))
+                    return Draft(row.line, orjson.dumps(_event(branch, columns)))
         except UnusableError as error:
-            return error.refusal(self.file.path.name, row.line)
+            return error.refusal(self.path.name, row.line)
         remedy = "add an event without `when` to the map, or a condition to `skip`"
-        return Refused(self.file.path.name, row.line, "is no event of the map", "the row", "", remedy)
+        return Refused(self.path.name, row.line, "is no event of the map", "the row", "", remedy)
 
 
 def _event(branch: _Branch, columns: Columns) -> dict[str, Any]:
@@ -137,7 +141,3 @@ def wanted_columns(file_map: FileMap) -> set[str]:
         wanted |= set(columns_of(value)) - made
     wanted |= {name for event in file_map.events for name in event.when} - made
     return wanted - _PSEUDO
-
-
-#: tells how many bytes of the files are read
-Progress = Callable[[int], None]

@@ -1,15 +1,32 @@
 """The report at the end of a publish: what was sent, skipped and refused of each file, and why.
 
-Keeps the counts of everything and the texts of the first refusals; the full list goes to a file as NDJSON, line by line.
+Keeps the counts of everything and the texts of the first refusals; the full list goes to a file as NDJSON,
+line by line.
 """
 
 import json
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from schemas.errors import InputError
+from schemas.errors import BrokerError, InputError
 from streams.publish.outcome import Refused, Tally
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What came of sending: records that all in-sync replicas confirmed, by topic, and why not all were.
+
+    `failed` counts what the broker refused for good, `error` is its last reason; `stopped` ended the sending.
+    """
+
+    sent: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    error: str = ""
+    interrupted: bool = False
+    stopped: BrokerError | None = None
+    dry_run: bool = False
 
 
 class Refusals:
@@ -24,7 +41,9 @@ class Refusals:
             try:
                 self._file = path.open("w", encoding="utf-8")
             except OSError as error:
-                raise InputError(f"{path} cannot be written: {error.strerror}", remedy="name another file") from error
+                raise InputError(
+                    f"{path} cannot be written: {error.strerror}", remedy="name another file"
+                ) from error
 
     def add(self, refused: Refused) -> None:
         """Take one refusal."""
@@ -45,7 +64,7 @@ class Refusals:
             self._file.close()
 
 
-def as_record(tallies: list[Tally], refusals: Refusals, delivery: dict[str, Any]) -> dict[str, Any]:
+def as_record(tallies: list[Tally], refusals: Refusals, delivery: Delivery) -> dict[str, Any]:
     """The report for programs."""
     return {
         "files": [
@@ -60,11 +79,15 @@ def as_record(tallies: list[Tally], refusals: Refusals, delivery: dict[str, Any]
         ],
         "refused": refusals.count,
         "refusals": [refused._asdict() for refused in refusals.first],
-        **delivery,
+        "sent": dict(delivery.sent),
+        "failed": delivery.failed,
+        "error": str(delivery.stopped or delivery.error),
+        "interrupted": delivery.interrupted,
+        "dry_run": delivery.dry_run,
     }
 
 
-def as_lines(tallies: list[Tally], refusals: Refusals, delivery: dict[str, Any]) -> list[str]:
+def as_lines(tallies: list[Tally], refusals: Refusals, delivery: Delivery) -> list[str]:
     """The report for people."""
     lines = [_tally_line(tally) for tally in tallies]
     if refusals.count:
@@ -72,13 +95,17 @@ def as_lines(tallies: list[Tally], refusals: Refusals, delivery: dict[str, Any])
         lines += [f"  {refused}" for refused in refusals.first]
         rest = Counter(refusals.reasons)
         rest.subtract((refused.field, refused.reason) for refused in refusals.first)
-        lines += [f"  … and {count} more: {field} {why}" for (field, why), count in rest.most_common() if count]
-    sent = ", ".join(f"{count} to {topic}" for topic, count in sorted(delivery["sent"].items())) or "nothing"
-    lines.append(f"{'would send' if delivery['dry_run'] else 'sent'}: {sent}")
-    if delivery["failed"]:
-        lines.append(f"not sent: {delivery['failed']}; last error: {delivery['error']}")
-    if delivery["interrupted"]:
-        lines.append("interrupted; run the same command again: what was sent counts once, its event ids are the same")
+        lines += [
+            f"  … and {count} more: {field} {why}" for (field, why), count in rest.most_common() if count
+        ]
+    sent = ", ".join(f"{count} to {topic}" for topic, count in sorted(delivery.sent.items())) or "nothing"
+    lines.append(f"{'would send' if delivery.dry_run else 'sent'}: {sent}")
+    if delivery.failed:
+        lines.append(f"not sent: {delivery.failed}; last error: {delivery.error}")
+    if delivery.interrupted:
+        lines.append(
+            "interrupted; run the same command again: what was sent counts once, its event ids are the same"
+        )
     return lines
 
 
