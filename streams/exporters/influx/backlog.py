@@ -48,6 +48,11 @@ class Backlog:
     _chunks: deque[Chunk] = field(default_factory=deque)
     _flights: list[Flight] = field(default_factory=list)
 
+    @property
+    def flying(self) -> int:
+        """Points that were taken out and have not landed."""
+        return sum(chunk.points for flight in self._flights for chunk in flight.chunks)
+
     def put(self, chunk: Chunk) -> int:
         """Append; how many old points had to go for it."""
         self.version = max(self.version, chunk.version)

@@ -1,7 +1,7 @@
 """The task that brings points to InfluxDB, and what the stage calls.
 
 Decides when a batch goes (full, or lingered, or someone waits), how failures are waited out, and when points
-go to disk: on a failure, after too long a wait, with memory half full. Refuses to know what replies mean
+go to disk: after a failure, too long a wait, or with memory half full. Refuses to know what replies mean
 (`delivery.py`) and where points are (`store.py`).
 """
 
@@ -62,7 +62,7 @@ class InfluxExporter:
             queue=influx.queue,
             spill_bytes=influx.spill_mb * 1024 * 1024,
         )
-        self._wake, self._go, self._half_full = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._wake, self._go, self._to_disk = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._waiters = 0
         self._tasks: list[asyncio.Task[None]] = []
         telemetry.register(SINK, self._families)
@@ -137,8 +137,8 @@ class InfluxExporter:
             self._wake.set()
         if waiting >= self._delivery.most:
             self._go.set()
-        if waiting > self._limit // 2:
-            self._half_full.set()
+        if waiting and (self._stuck or waiting > self._limit // 2):
+            self._to_disk.set()
 
     async def _send(self) -> None:
         await self._wake.wait()
@@ -158,7 +158,11 @@ class InfluxExporter:
             self._wake.clear()
 
     async def _fly(self, flight: Flight) -> None:
-        attempt = await self._delivery.attempt(flight.lines)
+        impatience = asyncio.get_running_loop().call_later(self._patience_s, self._to_disk.set)
+        try:
+            attempt = await self._delivery.attempt(flight.lines)
+        finally:
+            impatience.cancel()
         while attempt.rest:
             flight.lines = attempt.rest
             pause = self._failed(attempt)
@@ -183,8 +187,11 @@ class InfluxExporter:
             self._well()
 
     async def _guard(self) -> None:
-        await self._half_full.wait()
-        self._half_full.clear()
+        """Without it a server that is down would hold every version back: memory follows to disk."""
+        await self._to_disk.wait()
+        if self._stuck:
+            await asyncio.sleep(self._linger_s)
+        self._to_disk.clear()
         if not await self._store.spill(self._delivery.most):
             await asyncio.sleep(AGAIN_SECONDS)
 

@@ -35,8 +35,7 @@ class Store:
     @property
     def in_memory(self) -> int:
         """Points in memory, on their way or not."""
-        flying = sum(chunk.points for chunk in self._flight.chunks) if self._flight else 0
-        return self._backlog.points + flying
+        return self._backlog.points + self._backlog.flying
 
     @property
     def on_disk(self) -> int:
@@ -121,6 +120,8 @@ class Store:
 
     async def spill(self, most: int) -> bool:
         """All of memory is on disk, in records of `most` points; False if no disk takes it."""
+        if self._spill is None:
+            return self.in_memory == 0
         async with self._disk:
             if self._flight is not None and not await self._to_disk(self._flight):
                 return False

@@ -1,0 +1,87 @@
+"""Stand-ins at the ports of the outputs: a transport that answers as it is told, figures, waiting."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.engine.figures import Figure
+from streams.exporters.influx.exporter import InfluxExporter
+from streams.exporters.influx.pauses import Pauses
+from streams.exporters.influx.transport import Reply
+from streams.settings import InfluxSettings, Settings
+from streams.telemetry import Health, Telemetry
+
+WRITTEN = Reply(204, "")
+
+
+class FakeInflux:
+    """A transport whose `answer(lines)` decides; what it answered 2xx to is in `stored`, in order."""
+
+    def __init__(self, answer: Callable[[list[str]], Reply] | None = None) -> None:
+        self.answer = answer or (lambda _: WRITTEN)
+        self.calls: list[list[str]] = []
+        self.stored: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.closed = False
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def write(self, lines: list[str]) -> Reply:
+        self.calls.append(list(lines))
+        await self.gate.wait()
+        reply = self.answer(lines)
+        if 200 <= reply.status < 300:
+            self.stored += lines
+        return reply
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def figure(number: int, region: str = "East", kpi: str = "revenue") -> Figure:
+    """A figure that is told from others by its time and value."""
+    return Figure(kpi, "1h", "region", (("region", region),), 60_000 * number, float(number), None)
+
+
+def line(number: int) -> str:
+    """The line that `figure(number)` is."""
+    return f"kpi,kpi=revenue,level=region,region=East,window=1h value={float(number)} {60_000 * number}"
+
+
+def output_settings(folder: Path, **influx: object) -> Settings:
+    """Settings with a short linger and small limits; `influx` replaces single ones."""
+    given: dict[str, object] = {"url": "http://127.0.0.1:1", "linger_s": 0.02, "lines": 4, "queue": 1000}
+    return Settings(data_dir=folder, influx=InfluxSettings.model_validate({**given, "spill_mb": 1, **influx}))
+
+
+def exporter_of(
+    transport: FakeInflux,
+    settings: Settings,
+    health: Health | None = None,
+    telemetry: Telemetry | None = None,
+) -> InfluxExporter:
+    """An exporter on the fake, with pauses of a few milliseconds."""
+    return InfluxExporter(
+        settings,
+        telemetry or Telemetry("evaluate", process=False),
+        health or Health(),
+        transport=transport,
+        pauses=Pauses(first_s=0.004),
+        patience_s=0.2,
+    )
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Return when the condition is true; an AssertionError when it is not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not so after {seconds} s"
+        await asyncio.sleep(0.002)
+
+
+def sample(telemetry: Telemetry, name: str, **labels: str) -> float:
+    """The value of one sample of the registry; 0 where there is none."""
+    return telemetry.registry.get_sample_value(name, labels) or 0.0
