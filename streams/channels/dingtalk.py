@@ -2,8 +2,8 @@
 
 Delivery: at least once, at most 20 messages in any 60 s: beyond it the robot is mute for ten minutes. Each
 message is signed with the robot's secret (HMAC-SHA256 of time and secret). The answer's `errcode` decides: 0
-is delivered; too fast (130101, 410100) waits ten minutes; a wrong token, signature, keyword or address is given
-up; anything else is tried again. People are mentioned by mobile number or user id, the address in `contacts`.
+is delivered; too fast (130101, 410100) waits ten minutes; a wrong token, signature, keyword or address is
+given up; anything else is tried again. People are mentioned by mobile number or user id, as in `contacts`.
 """
 
 import base64

@@ -29,7 +29,7 @@ _DETAIL = 300
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often one notice is tried, and the wait between: `first_s`, doubled each time, at most `most_s`."""
+    """How often one notice is tried; it waits `first_s`, doubled each time, at most `most_s`."""
 
     attempts: int = 8
     first_s: float = 1.0

@@ -1,8 +1,8 @@
 """One channel's queue: what is sent next, what waits, what is merged, and what becomes of what does not fit.
 
 Grave notices go first and may use the places and tokens that are kept free for them. A notice that is newer
-about the same incident for the same person replaces one that still waits. What does not fit is told in a digest.
-It decides with `now_s` as an argument and refuses to know how a message is sent.
+about the same incident for the same person replaces one that still waits. What does not fit is told in a
+digest. It decides with `now_s` as an argument and refuses to know how a message is sent.
 """
 
 import hashlib

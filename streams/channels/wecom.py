@@ -2,8 +2,8 @@
 
 Delivery: at least once, at most 20 messages in any 60 s (the robot's limit), at most 4,096 bytes of markdown.
 The answer's `errcode` decides: 0 is delivered; too fast (45009) waits a minute; a wrong key, a removed robot
-or a message it cannot read is given up; anything else is tried again. People are mentioned by their WeCom user
-id, the address in `contacts`.
+or a message it cannot read is given up; anything else is tried again. People are mentioned by their WeCom
+user id, the address in `contacts`.
 """
 
 from pathlib import Path

@@ -164,3 +164,12 @@ def about(incident: Incident, change: Change) -> About:
     if change is Change.RESOLVED:
         return "resolved"
     return "self_alert" if incident.rule.startswith(SELF) else "transition"
+
+
+def state_word(incident: Incident) -> str:
+    """open, acknowledged, solved or resolved."""
+    if not incident.is_open:
+        return "resolved"
+    if incident.solved is not None:
+        return "solved"
+    return "acknowledged" if incident.acknowledged is not None else "open"

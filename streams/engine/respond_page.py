@@ -6,6 +6,7 @@ from typing import Any
 from schemas.base import scope_text
 from schemas.catalogue import Catalogue
 from schemas.incident import Incident
+from streams.decisions.incident import state_word
 from streams.decisions.obligation import next_due
 from streams.engine.respond_state import ResponseState
 
@@ -22,6 +23,7 @@ def page(state: ResponseState, incidents: Sequence[Incident], version: int) -> d
     return {
         "version": version,
         "now_ms": state.now_ms,
+        "time_zone": state.catalogue.installation.time_zone if state.catalogue is not None else "UTC",
         "outbox": len(state.outbox),
         "incidents": [_incident(state.catalogue, one) for one in shown],
         "silences": [one.model_dump(mode="json") for one in silences],
@@ -38,12 +40,3 @@ def _incident(catalogue: Catalogue | None, incident: Incident) -> dict[str, Any]
         "title": rule.title.model_dump() if rule is not None else {"en": incident.rule, "zh": incident.rule},
         "due_ms": next_due(incident.obligations),
     }
-
-
-def state_word(incident: Incident) -> str:
-    """open, acknowledged, solved or resolved."""
-    if not incident.is_open:
-        return "resolved"
-    if incident.solved is not None:
-        return "solved"
-    return "acknowledged" if incident.acknowledged is not None else "open"
