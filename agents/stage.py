@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from aiokafka import TopicPartition
@@ -50,6 +50,8 @@ class Stage(ABC, Generic[Fold]):
         self._generation = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        #: how the process ends; a test's process goes on
+        self.die: Callable[[int], object] = os._exit
         self._alerts: asyncio.Queue[SelfAlert] = asyncio.Queue(_ALERTS)
         self._wire_agent()
 
@@ -255,11 +257,11 @@ class Stage(ABC, Generic[Fold]):
         await self.app.stop()
 
     def fail(self, error: BaseException) -> None:
-        """End the process with one line and the error's exit code; never returns."""
+        """End the process with one line and the error's exit code."""
         self.telemetry.tell(WorkerFailed(str(error) or repr(error)))
         if not isinstance(error, PlanwatchError):
             log.error("an unforeseen error", exc_info=error)
         sys.stderr.write(f"planwatch {self.name}: {error if str(error) else repr(error)}\n")
         sys.stderr.flush()
         logging.shutdown()
-        os._exit(getattr(error, "exit_code", 1))
+        self.die(getattr(error, "exit_code", 1))

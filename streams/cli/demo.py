@@ -15,7 +15,7 @@ import typer
 
 #: what is not playing in `--seconds N`: starting, and the last panes' closing
 _AROUND_S = 18.0
-_PLAY_S = 45.0
+_PLAY_S = 40.0
 
 
 def command(

@@ -1,10 +1,11 @@
 """`planwatch`: finds its commands in this folder, imports only the one that is called, and words its errors.
 
-A file `<name>.py` beside this one is the command `<name>`: it has either `command` (a function) or `app` (a Typer
-with sub-commands). The first line of its docstring is its line in `planwatch --help`.
+A file `<name>.py` beside this one is the command `<name>`: it has either `command` (a function) or `app` (a
+Typer with sub-commands). The first line of its docstring is its line in `planwatch --help`.
 
-Exit codes: 0 done; 1 the answer is no (a check failed, not ready); 2 wrong input or setting; 3 wrong catalogue;
-4 Kafka refuses or is not there; 5 state cannot be confirmed; 6 something could not be delivered; 130 interrupted.
+Exit codes: 0 done; 1 the answer is no (a check failed, not ready); 2 wrong input or setting; 3 wrong
+catalogue; 4 Kafka refuses or is not there; 5 state cannot be confirmed; 6 something could not be delivered;
+130 interrupted.
 """
 
 import ast
@@ -31,7 +32,9 @@ Planwatch watches the execution of a plan: events from Kafka, rolling KPIs, grad
 
 def command_names() -> list[str]:
     """Every command, by the files of this folder; `_` in a file name is `-` in the command."""
-    files = (path.stem for path in _FOLDER.glob("*.py") if not path.stem.startswith("_") and path.stem != "main")
+    files = (
+        path.stem for path in _FOLDER.glob("*.py") if not path.stem.startswith("_") and path.stem != "main"
+    )
     return sorted(name.replace("_", "-") for name in files)
 
 
@@ -65,7 +68,7 @@ class _Commands(TyperGroup):
         if cmd_name not in command_names():
             return None
         if getattr(ctx, "_planwatch_overview", False):
-            return typer.core.TyperCommand(cmd_name, help=summary(cmd_name), callback=lambda: None)
+            return typer.core.TyperCommand(cmd_name, short_help=summary(cmd_name), callback=lambda: None)
         return load(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -15,7 +15,7 @@ REGIONS = ("East", "South", "West", "North")
 LINES = {"accessories": 60, "bikes": 520, "clothing": 90}
 SHOPS = ("store", "online")
 #: what is left of the East's orders while it is ill
-_LEFT = 0.15
+_LEFT = 0.05
 _ORDERS_A_MINUTE = 8
 _TEXTS_GOOD = ("很快，包装完好", "好用，会再买", "Works as described", "Friendly and quick")
 _TEXTS_BAD = ("等了一周还没到", "客服不回消息", "Arrived broken", "Nobody answers the phone")
@@ -51,7 +51,7 @@ def timeline(end_ms: int) -> Timeline:
     end = end_ms // MINUTE_MS * MINUTE_MS
     recover = end - 80 * MINUTE_MS
     fall = recover - 65 * MINUTE_MS
-    play = fall - 15 * MINUTE_MS
+    play = fall - 5 * MINUTE_MS
     return Timeline(begin=play - 2 * HOUR_MS, play=play, fall=fall, recover=recover, end=end)
 
 
