@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_labels_beyond_the_limit_count_under_other() -> None:
 
 @pytest.mark.parametrize("kind", HAPPENINGS, ids=lambda kind: kind.__name__)
 def test_every_happening_has_bounded_labels_that_are_fields_and_says_what_it_is(kind: type) -> None:
-    names = set(kind.__dataclass_fields__)
+    names = {field.name for field in fields(kind)}
     assert set(kind.labels) <= names
     assert not {"incident", "notice", "offset", "value", "scope", "text", "line"} & set(kind.labels)
     assert not kind.amount or kind.amount in names
