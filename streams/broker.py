@@ -18,6 +18,7 @@ from streams.settings import KafkaSettings
 #: sent and not yet confirmed, at most
 _IN_FLIGHT = 20_000
 _REQUEST_BYTES = 16 << 20
+_NO_TIME = 1
 _REMEDY = "is it up, and is PLANWATCH_KAFKA__BOOTSTRAP right?"
 
 Headers = list[tuple[str, bytes]]
@@ -101,6 +102,15 @@ class Sender:
         self._waiting.append((record.topic, future))
         if len(self._waiting) > self._limit:
             self._settle(self._limit // 2)
+
+    def broker_time_ms(self, topic: str) -> int | None:
+        """The broker's clock, by its stamp on a record (the topic has LogAppendTime); None when it sets none."""
+        try:
+            future = self._producer.send(topic, key=b"", value=b"", timestamp_ms=_NO_TIME)
+            stamped: int = future.get(timeout=self._timeout_s).timestamp
+        except KafkaError as error:
+            raise _broker_error(self._kafka, error) from error
+        return None if stamped == _NO_TIME else stamped
 
     def flush(self) -> None:
         """Wait until everything is confirmed or refused for good."""

@@ -4,6 +4,7 @@ Decides nothing. Every failure is a BrokerError that names the broker; works wit
 embedded broker.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -91,9 +92,33 @@ class Admin:
             )
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete topics with all they hold."""
+        """Delete topics with all they hold, and wait until the broker has forgotten them."""
+        doomed = list(names)
+        if not doomed:
+            return
         with self._asking("delete topics"):
-            self._client.delete_topics(list(names))
+            self._client.delete_topics(doomed)
+        end = time.monotonic() + self._timeout_ms / 1000
+        while left := self.topics(doomed):
+            if time.monotonic() > end:
+                raise BrokerError(f"still there: {', '.join(left)}", remedy="repeat the command in a while")
+            time.sleep(0.1)
+
+    def running_groups(self, groups: Iterable[str]) -> list[str]:
+        """Those of the consumer groups that have members now, as far as the broker tells."""
+        with self._asking("list its groups"):
+            states = {one["group_id"]: one["group_state"] for one in self._client.list_groups()}
+        return [group for group in groups if states.get(group, "Empty") not in ("Empty", "Dead", "Unknown")]
+
+    def delete_groups(self, groups: Iterable[str]) -> None:
+        """Forget the positions of consumer groups, so that they begin at the beginning."""
+        with self._asking("forget consumer groups"):
+            results = self._client.delete_groups(list(groups))
+        failed = {
+            group: said for group, said in results.items() if said not in ("OK", "GroupIdNotFoundError")
+        }
+        if failed:
+            raise BrokerError(f"consumer groups stay: {failed}", remedy="stop every worker first")
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
