@@ -104,7 +104,7 @@ class Sender:
             self._settle(self._limit // 2)
 
     def broker_time_ms(self, topic: str) -> int | None:
-        """The broker's clock, by its stamp on a record (the topic has LogAppendTime); None when it sets none."""
+        """The broker's clock, by its stamp on a record (the topic has LogAppendTime); None if it has none."""
         try:
             future = self._producer.send(topic, key=b"", value=b"", timestamp_ms=_NO_TIME)
             stamped: int = future.get(timeout=self._timeout_s).timestamp

@@ -1,4 +1,4 @@
-"""How far our clock is from the broker's: asked of a topic that the broker stamps and that lives for a moment."""
+"""How far our clock is from the broker's: asked of a short-lived topic that the broker stamps."""
 
 import secrets
 
