@@ -40,7 +40,7 @@ QUESTIONS = (
     ),
     Question(
         "queue", "Points waiting for a sink · 待写入点数", "short",
-        "sum by (sink) (planwatch_sink_queue_points)", "{{sink}}",
+        "sum by (sink, place) (planwatch_sink_waiting_points)", "{{sink}} {{place}}",
     ),
     Question(
         "notices", "Notices · 通知", "short",

@@ -41,9 +41,19 @@ def read_entry(
         return Entry(document, place, {}, None), [problem]
     try:
         return Entry(document, place, raw, model.model_validate(raw)), []
-    except ValidationError as error:
+    except ValidationError:
         entry: Entry[M] = Entry(document, place, raw, None)
+        return entry, form_problems(model, entry, (), raw)
+
+
+def form_problems(
+    model: type[BaseModel], entry: Entry[M], place: Place, raw: dict[str, Any]
+) -> list[Problem]:
+    """Why a part of a definition cannot be such a model; empty when it can."""
+    try:
+        model.model_validate(raw)
+    except ValidationError as error:
         reasons = [explain(model, raw, details) for details in error.errors(include_url=False)]
-        return entry, list(
-            dict.fromkeys(entry.problem(r.place, r.what, r.remedy, key=r.key) for r in reasons)
-        )
+        found = [entry.problem((*place, *r.place), r.what, r.remedy, key=r.key) for r in reasons]
+        return list(dict.fromkeys(found))
+    return []

@@ -6,6 +6,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CatalogueError
 from schemas.kpi import Kpi
 from streams.catalogue.checks import all_problems
+from streams.catalogue.checks.channels import Kinds
 from streams.catalogue.draft import Draft, read_draft
 from streams.catalogue.problem import Problem
 
@@ -13,18 +14,21 @@ from streams.catalogue.problem import Problem
 CURRENCY = "currency"
 
 
-def find_problems(folder: Path) -> list[Problem]:
-    """Everything that is wrong with the catalogue in this folder, in the order of files and lines."""
-    return _problems(read_draft(folder))
+def find_problems(folder: Path, kinds: Kinds | None = None) -> list[Problem]:
+    """Everything that is wrong with the catalogue in this folder, in the order of files and lines.
+
+    `kinds` are the kinds of channels there are; without them their options are not looked at.
+    """
+    return _problems(read_draft(folder), kinds)
 
 
-def load_catalogue(folder: Path) -> Catalogue:
+def load_catalogue(folder: Path, kinds: Kinds | None = None) -> Catalogue:
     """The catalogue in this folder, resolved and checked.
 
     CatalogueError carries every problem at once, each `file:line:column: what, offending value — remedy`.
     """
     draft = read_draft(folder)
-    problems = _problems(draft)
+    problems = _problems(draft, kinds)
     if problems:
         raise CatalogueError([str(problem) for problem in problems])
     installation = draft.installation.models[0]
@@ -45,5 +49,5 @@ def _in_currency(kpi: Kpi, currency: str) -> Kpi:
     return kpi.model_copy(update={"unit": currency}) if kpi.unit == CURRENCY else kpi
 
 
-def _problems(draft: Draft) -> list[Problem]:
-    return sorted(set(draft.problems) | set(all_problems(draft)))
+def _problems(draft: Draft, kinds: Kinds | None) -> list[Problem]:
+    return sorted(set(draft.problems) | set(all_problems(draft, kinds)))

@@ -30,10 +30,10 @@ def check(
     """
     from schemas.errors import CatalogueError
     from streams.catalogue import find_problems, load_catalogue
-    from streams.cli._folder import catalogue_folder
+    from streams.cli._folder import catalogue_folder, channel_kinds
 
     where = catalogue_folder(folder)
-    problems = find_problems(where)
+    problems = find_problems(where, channel_kinds())
     if as_json:
         found = [
             {"file": p.file, "line": p.line, "column": p.column, "what": p.what, "remedy": p.remedy}

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
 from schemas.errors import CatalogueError
-from streams.catalogue import default_folder, find_problems, load_catalogue
+from streams.catalogue import ChannelKind, default_folder, find_problems, load_catalogue
 
 
 @pytest.fixture
@@ -158,3 +159,56 @@ def test_default_folder_of_a_wheel_lies_in_the_package(tmp_path: Path) -> None:
 def test_default_folder_that_is_missing_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="install planwatch again"):
         default_folder(tmp_path / "streams")
+
+
+class _NoOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _MailOptions(_NoOptions):
+    host: str
+
+
+KINDS = {"terminal": ChannelKind(_NoOptions, True), "mail": ChannelKind(_MailOptions, False)}
+
+
+def _with_kinds(folder: Path, line: str) -> list[str]:
+    _replace(folder / "channels.yaml", "  kind: terminal\n", f"  {line}\n")
+    return [str(problem) for problem in find_problems(folder, KINDS)]
+
+
+def test_kind_of_channel_that_does_not_exist_is_reported(folder: Path) -> None:
+    assert _with_kinds(folder, "kind: terminel") == [
+        "channels.yaml:4:9: unknown kind of channel 'terminel' — did you mean 'terminal'?"
+    ]
+
+
+def test_option_that_a_channel_has_not_got_is_reported_at_its_place(folder: Path) -> None:
+    report = _with_kinds(folder, "kind: mail\n  options: {hosts: smtp.example.org}")
+    assert report[:2] == [
+        "channels.yaml:5:3: 'host' is missing — add `host: …`",
+        "channels.yaml:5:13: unknown key 'hosts' — did you mean 'host'?",
+    ]
+
+
+def test_person_who_cannot_be_reached_on_a_channel_is_reported(folder: Path) -> None:
+    _replace(folder / "people.yaml", "{terminal: duty}", "{}")
+    remedy = "write it in people.yaml: contacts: {terminal: …}"
+    assert _with_kinds(folder, "kind: mail\n  options: {host: smtp.example.org}") == [
+        f"routes.yaml:5:12: 'duty' has no contact on 'terminal' — {remedy}"
+    ]
+
+
+def test_channel_that_all_read_together_needs_no_contact(folder: Path) -> None:
+    _replace(folder / "people.yaml", "{terminal: duty}", "{}")
+    assert _with_kinds(folder, "kind: terminal") == []
+
+
+def test_person_who_would_be_told_elsewhere_than_the_route_says_is_reported(folder: Path) -> None:
+    _replace(
+        folder / "channels.yaml", "  kind: terminal\n", "  kind: terminal\n- {id: group, kind: terminal}\n"
+    )
+    _replace(folder / "routes.yaml", "channels: [terminal]", "channels: [group]")
+    remedy = "write it in people.yaml: contacts: {group: …}"
+    report = [str(problem) for problem in find_problems(folder, KINDS)]
+    assert report == [f"routes.yaml:5:12: 'duty' has no contact on 'group' — {remedy}"]

@@ -1,23 +1,12 @@
-"""People, channels and routes: everybody who is to be told can be reached, and no secret stands in a file."""
+"""People and routes: whatever they name exists, and stands once."""
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from schemas.route import Channel, Route
+from schemas.route import Route
 from streams.catalogue.checks.names import duplicate_ids, keyed, listed, repeated, unknown
-from streams.catalogue.document import Part
 from streams.catalogue.draft import Draft
 from streams.catalogue.entry import Entry
 from streams.catalogue.problem import Problem
-
-_SECRET_NAME = re.compile(
-    r"secret|token|password|passwd|credential|api_?key|access_?key|^key$", re.IGNORECASE
-)
-_SECRET_VALUE = re.compile(
-    r"[?&](key|access_token|token|sign|secret)=[^&\s]+|://[^/\s:@]+:[^/\s@]+@", re.IGNORECASE
-)
-_REFERENCE = ("_env", "_file")
 
 
 def check(draft: Draft) -> Iterator[Problem]:
@@ -32,8 +21,6 @@ def check(draft: Draft) -> Iterator[Problem]:
         yield from unknown(
             entry, ("contacts",), keyed(person.contacts), draft.channels.ids, "channel", key=True
         )
-    for channel, model in draft.channels:
-        yield from _secrets(channel, ("options",), model.options)
     for route, plan in draft.routes:
         yield from _route(draft, route, plan)
 
@@ -49,16 +36,3 @@ def _route(draft: Draft, entry: Entry[Route], route: Route) -> Iterator[Problem]
         yield from unknown(entry, (name,), listed(values), known, what)
         yield from repeated(entry, (name,), values, what)
     yield from unknown(entry, ("scope",), keyed(route.scope), draft.dimensions.ids, "dimension", key=True)
-
-
-def _secrets(entry: Entry[Channel], place: Sequence[Part], options: dict[str, Any]) -> Iterator[Problem]:
-    """A problem for every option that looks like a secret itself and not like the name of where it is."""
-    for name, value in options.items():
-        inner = (*place, name)
-        if isinstance(value, dict):
-            yield from _secrets(entry, inner, value)
-            continue
-        named = _SECRET_NAME.search(name) and not name.endswith(_REFERENCE)
-        if isinstance(value, str) and (named or _SECRET_VALUE.search(value)):
-            remedy = f"put it into the environment and write `{name}_env: NAME`, or `{name}_file: PATH`"
-            yield entry.problem(inner, f"option {name!r} holds a secret", remedy)
