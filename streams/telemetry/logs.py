@@ -8,6 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TextIO
 
 from streams.telemetry.text import hide_secret, one_line, quoted, redact
@@ -45,6 +46,12 @@ class LineFormatter(logging.Formatter):
         return one_line(f"{_stamp(record.created)} {record.levelname} {self._stage} {name}") + pairs
 
 
+@dataclass(slots=True)
+class _Seen:
+    since: float
+    count: int = 0
+
+
 class Throttle(logging.Filter):
     """Lets the same message of the same logger through `burst` times per period, then counts.
 
@@ -56,7 +63,7 @@ class Throttle(logging.Filter):
         super().__init__()
         self._burst = burst
         self._clock = clock
-        self._seen: dict[tuple[str, object], list[float]] = {}
+        self._seen: dict[tuple[str, object], _Seen] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written."""
@@ -65,12 +72,12 @@ class Throttle(logging.Filter):
         now = self._clock()
         if len(self._seen) > 1000:
             self._seen.clear()
-        begun_count = self._seen.setdefault((record.name, record.msg), [now, 0])
-        if now - begun_count[0] >= BURST_SECONDS:
-            record.suppressed = max(0, int(begun_count[1]) - self._burst)
-            begun_count[:] = [now, 0]
-        begun_count[1] += 1
-        return begun_count[1] <= self._burst
+        seen = self._seen.setdefault((record.name, record.msg), _Seen(now))
+        if now - seen.since >= BURST_SECONDS:
+            record.suppressed = max(0, seen.count - self._burst)
+            seen.since, seen.count = now, 0
+        seen.count += 1
+        return seen.count <= self._burst
 
 
 def setup_logging(

@@ -107,6 +107,8 @@ async def test_all_together_are_as_far_as_the_slowest(tmp_path: Path) -> None:
     exporters = make_exporters(settings_for(tmp_path), deps())
     await exporters.start()
     exporters.put(figures("East"), 5)
+    exporters.put_transitions([], lambda _: 0, 5)
+    await exporters.pace()
     assert exporters.safe_version() == 4
     await exporters.settle(5)
     assert exporters.safe_version() == 5

@@ -234,6 +234,22 @@ async def test_folder_that_cannot_be_used_is_a_warning_and_points_still_go(tmp_p
     await exporter.stop()
 
 
+async def test_settle_that_is_cancelled_loses_no_point(tmp_path: Path) -> None:
+    fake = FakeInflux(lambda _: DOWN)
+    exporter = exporter_of(fake, output_settings(tmp_path))
+    await exporter.start()
+    put(exporter, *range(1, 100))
+    for _ in range(20):
+        waiting = asyncio.create_task(exporter.settle(99))
+        await asyncio.sleep(0.001)
+        waiting.cancel()
+    await until(lambda: exporter.safe_version() == 99)
+    fake.answer = lambda _: WRITTEN
+    await until(lambda: exporter.depth == 0)
+    assert once(fake.stored) == lines(1, 99)
+    await exporter.stop()
+
+
 async def test_mistake_of_our_own_costs_one_batch_and_not_the_exporter(tmp_path: Path) -> None:
     telemetry = Telemetry("evaluate", process=False)
     fake = FakeInflux(lambda _: (_ for _ in ()).throw(RuntimeError("ours")))

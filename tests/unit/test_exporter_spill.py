@@ -1,6 +1,7 @@
 """Points on disk: in order, bounded, there again after a restart, and never a half record."""
 
 import hashlib
+import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,35 @@ def test_batch_larger_than_the_file_is_a_full_disk_and_changes_nothing(
     assert drain(spill) == ["a"]
 
 
+def test_disk_that_fills_within_a_record_leaves_the_lines_before_and_takes_more_later(
+    opened: Opener, tmp_path: Path
+) -> None:
+    spill = opened(tmp_path)
+    spill.append(["a"])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (segments(tmp_path)[0].stat().st_size + 100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            spill.append(incompressible(500, 1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert spill.points == 1
+    spill.append(["b"])
+    spill.close()
+    assert drain(opened(tmp_path)) == ["a", "b"]
+
+
+def test_mark_of_lines_that_were_dropped_meanwhile_changes_nothing(opened: Opener, tmp_path: Path) -> None:
+    spill = opened(tmp_path, 128 * 1024)
+    spill.append(incompressible(1500, 1))
+    mark = spill.read(10)[1]
+    assert mark is not None
+    kept = incompressible(1500, 2)
+    dropped = spill.append(kept) + spill.append(kept)
+    spill.forget(mark)
+    assert drain(spill) == [*kept, *kept][dropped - 1500 :]
+
+
 @pytest.mark.parametrize("cut", [1, 5, 11, 14], ids=lambda cut: f"{cut}_bytes_missing")
 def test_record_that_a_crash_cut_off_is_not_there(opened: Opener, tmp_path: Path, cut: int) -> None:
     spill = opened(tmp_path)
@@ -159,6 +189,15 @@ def test_file_that_somebody_removed_is_lost_and_the_next_are_read(opened: Opener
     segments(tmp_path)[0].unlink()
     assert len(drain(spill, 5000)) == 6000 - spill.lost
     assert spill.lost > 0
+
+
+def test_file_without_a_whole_record_is_removed_at_the_start(opened: Opener, tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    (tmp_path / "slot-0" / "00000009.seg").write_bytes(b"cut")
+    again = opened(tmp_path)
+    assert segments(tmp_path) == []
+    again.append(["a"])
+    assert [path.name for path in segments(tmp_path)] == ["00000010.seg"]
 
 
 def test_second_worker_takes_a_slot_of_its_own_and_a_later_one_what_was_left(

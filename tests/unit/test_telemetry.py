@@ -18,7 +18,7 @@ from streams.telemetry.happenings import (
     TierChanged,
     name_of,
 )
-from streams.telemetry.logs import BURST, BURST_SECONDS
+from streams.telemetry.logs import BURST, BURST_SECONDS, Throttle
 from streams.telemetry.metrics import gauge_family
 from streams.telemetry.registry import COMBINATIONS
 from streams.telemetry.text import one_line, quoted, redact
@@ -163,6 +163,21 @@ def test_libraries_are_heard_from_warning_on_and_not_in_a_flood(log: io.StringIO
         logging.getLogger("aiokafka.consumer").warning("heartbeat failed %d", number)
     assert len(log.getvalue().splitlines()) == BURST
     assert BURST_SECONDS > 10
+
+
+def test_flood_of_a_library_is_counted_in_its_next_line() -> None:
+    clock = Hands()
+    throttle = Throttle(burst=2, clock=clock)
+
+    def passed(number: int) -> logging.LogRecord | None:
+        record = logging.LogRecord("aiokafka", logging.WARNING, "", 0, "failed %d", (number,), None)
+        return record if throttle.filter(record) else None
+
+    assert [bool(passed(number)) for number in range(5)] == [True, True, False, False, False]
+    clock.now = BURST_SECONDS
+    record = passed(6)
+    assert record is not None
+    assert record.suppressed == 3
 
 
 def test_part_of_metrics_that_raises_is_left_out_and_counted(log: io.StringIO) -> None:

@@ -100,10 +100,11 @@ class InfluxExporter:
 
     async def settle(self, version: int) -> None:
         """Return when `safe_version()` ≥ `version`: the server has 2 s, then the disk takes the points."""
-        if self.safe_version() < version and (
-            self._stuck or not await self._wait_safe(version, self._patience_s)
-        ):
-            await self._store.spill(self._delivery.most)
+        if self.safe_version() >= version:
+            return
+        if self._stuck or not await self._wait_safe(version, self._patience_s):
+            # who waits may be cancelled; points on their way to disk must not be
+            await asyncio.shield(self._store.spill(self._delivery.most))
 
     async def pace(self) -> None:
         """Wait, at most the patience, while a server that takes points is far behind."""

@@ -2,7 +2,7 @@
 
 Decides the form of the files and which points go first when there is no room: the oldest. What `append` has
 returned from is on the disk (fsync). Refuses to know what a line says. Blocking: call it in a thread, one
-call at a time.
+call at a time; `points` and `bytes` may be read meanwhile.
 
 A slot is a folder locked by one process; a worker that starts takes the first free one, and with it whatever
 a worker before it left. Segments `00000001.seg` hold records: head (length, lines, CRC-32), then zlib data.
@@ -14,6 +14,7 @@ import os
 import struct
 import zlib
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -62,12 +63,12 @@ class Spill:
     @property
     def points(self) -> int:
         """Lines that wait."""
-        return sum(segment.lines for segment in self._segments)
+        return sum(segment.lines for segment in tuple(self._segments))
 
     @property
     def bytes(self) -> int:
         """Bytes on the disk."""
-        return sum(segment.size for segment in self._segments)
+        return sum(segment.size for segment in tuple(self._segments))
 
     def open(self) -> None:
         """Take the first free slot and what is in it; ExportError if none can be had."""
@@ -115,7 +116,8 @@ class Spill:
                 file.flush()
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(segment.size)
+                with suppress(OSError):  # a record that stays cut is not read: its head says its length
+                    file.truncate(segment.size)
                 raise
         segment.size += len(record)
         segment.lines += len(lines)
