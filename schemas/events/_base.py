@@ -1,7 +1,7 @@
 """What every event carries, and how a kind is described by its file.
 
-A kind's file defines `MODEL` (a subclass of `Event`), `TOPIC`, `KEY` (the field whose value is the Kafka key),
-`TITLE` and `EXAMPLE`; the registry (`schemas/events/__init__.py`) reads nothing else of it.
+A kind's file defines `MODEL` (a subclass of `Event`), `TOPIC`, `KEY` (the field whose value is the Kafka
+key), `TITLE` and `EXAMPLE`; the registry (`schemas/events/__init__.py`) reads nothing else of it.
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,10 @@ class EventKind:
     def json_schema(self) -> dict[str, Any]:
         """What a producer may write, as JSON Schema (draft 2020-12)."""
         schema = self.model.model_json_schema()
-        about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"planwatch:event/{self.kind}"}
+        about = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"planwatch:event/{self.kind}",
+        }
         return about | schema | {"title": self.title.en, "examples": [dict(self.example)]}
 
 

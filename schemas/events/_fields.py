@@ -20,8 +20,8 @@ from schemas.refusal import RefusalReason
 
 #: 2000-01-01T00:00Z; what is older is epoch seconds, or a clock that was never set
 EARLIEST_MS = 946_684_800_000
-#: 9999-12-31T00:00Z
-LATEST_MS = 253_402_214_400_000
+#: 3000-01-01T00:00Z
+LATEST_MS = 32_503_680_000_000
 #: money above this many smallest units in one event is a mistake
 MOST_MINOR_UNITS = 10**13
 ATTRIBUTES = 16
@@ -32,6 +32,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):[0-5]\d:", re.ASCII)
 _ZONE = re.compile(r"[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_SECONDS = re.compile(r"[0-5]\d\.\d+", re.ASCII)
+_WHOLE_SECONDS = {f"{second:02}": second * 1000 for second in range(60)}
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?", re.ASCII)
 
@@ -50,28 +52,24 @@ def epoch_ms(value: Any) -> int:
     if value.__class__ is str:
         ms = _from_text(value)
     elif value.__class__ is int:
-        ms = value
+        ms = int(value)
     else:
         raise refused(RefusalReason.BAD_TIME, "a time is RFC 3339 text with offset, or epoch milliseconds")
     if EARLIEST_MS <= ms < LATEST_MS:
         return ms
     if ms < EARLIEST_MS:
         raise refused(RefusalReason.BEFORE_2000, "the time lies before the year 2000")
-    raise refused(RefusalReason.FROM_THE_FUTURE, "the time lies beyond the year 9999")
+    raise refused(RefusalReason.FROM_THE_FUTURE, "the time lies beyond the year 3000")
 
 
 def _from_text(text: str) -> int:
     zone = text[-1:] if text[-1:] in "Zz" else text[-6:]
-    seconds, fraction = text[17:19], text[19 : len(text) - len(zone)]
-    minute = _minute_ms(text[:17], zone)
-    if minute is None or not seconds.isdecimal() or not seconds.isascii() or len(seconds) != 2 or seconds > "59":
+    minute: int | None = _minute_ms(text[:17], zone)
+    rest = text[17 : len(text) - len(zone)]
+    seconds = _WHOLE_SECONDS.get(rest)
+    if minute is None or (seconds is None and not _SECONDS.fullmatch(rest)):
         raise _not_a_time(text)
-    if not fraction:
-        return minute + int(seconds) * 1000
-    digits = fraction[1:]
-    if fraction[0] != "." or not digits.isdecimal() or not digits.isascii():
-        raise _not_a_time(text)
-    return minute + int(seconds) * 1000 + int((digits + "00")[:3])
+    return minute + (int((rest[:2] + rest[3:] + "00")[:5]) if seconds is None else seconds)
 
 
 @lru_cache(maxsize=4096)
@@ -104,12 +102,13 @@ def scaled(value: Any, digits: int) -> int:
     if kind is str:
         return _scaled_text(value, digits)
     if kind is int:
-        return int(value) * 10**digits
+        return int(value * 10**digits)
     if kind is not float:
         raise refused(RefusalReason.WRONG_TYPE, "should be a number, or a decimal number as text")
     if -1e15 < value < 1e15:
-        units: int = round(value * 10**digits)
-        if units / 10**digits == value:
+        scale: int = 10**digits
+        units = round(float(value) * scale)
+        if units / scale == value:
             return units
     return _exact(_decimal(repr(value)), digits)
 
@@ -134,7 +133,7 @@ def _exact(number: Decimal, digits: int) -> int:
     whole = int(units)
     if whole == units:
         return whole
-    raise refused(RefusalReason.TOO_MANY_DECIMALS, f"has more than {digits} decimals")
+    raise refused(RefusalReason.TOO_MANY_DECIMALS, f"round it to {digits} decimals before sending")
 
 
 def rounded(value: Any, digits: int) -> int:
@@ -145,7 +144,7 @@ def rounded(value: Any, digits: int) -> int:
     """
     kind = value.__class__
     if kind is int:
-        return int(value) * 10**digits
+        return int(value * 10**digits)
     if kind is float or (kind is str and _NUMBER.fullmatch(value)):
         number = _decimal(value if kind is str else repr(value))
         return int(_EXACTLY.multiply(number, Decimal(10**digits)).to_integral_value(ROUND_HALF_EVEN))
@@ -181,7 +180,9 @@ def _between(value: Any, digits: int, low: int, high: int) -> int:
     units = rounded(value, digits)
     if low <= units <= high:
         return units
-    raise refused(RefusalReason.OUT_OF_RANGE, f"should lie between {low / 10**digits:g} and {high / 10**digits:g}")
+    raise refused(
+        RefusalReason.OUT_OF_RANGE, f"should lie between {low / 10**digits:g} and {high / 10**digits:g}"
+    )
 
 
 class _Mark:

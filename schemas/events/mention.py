@@ -14,7 +14,8 @@ TITLE = Text(en="Mention", zh="舆情提及")
 
 
 class Mention(Event):
-    """`polarity` from −1 (hostile) to 1 (friendly), kept to six decimals; `reach` is how many may have seen it.
+    """`polarity` from −1 (hostile) to 1 (friendly), kept to six decimals; `reach` is how many may have seen
+    it.
 
     In a measure's `where`, polarity is in millionths: at most −0.2 is `{max: -200000}`.
     """

@@ -1,6 +1,7 @@
 """A reply: the company answers a review or a complaint."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from schemas.base import Text
 from schemas.events._base import Event
@@ -19,7 +20,7 @@ class Reply(Event):
     `where: {waited: {max: 86400000}}`; as the value of a sum or maximum it is in seconds.
     """
 
-    DERIVED = {"waited": EventField(True, scale=1000, derived=True)}
+    DERIVED: ClassVar[Mapping[str, EventField]] = {"waited": EventField(True, scale=1000, derived=True)}
 
     kind: Literal["reply"]
     replied_to: Id

@@ -1,6 +1,7 @@
 """A review: what a customer says of what was bought."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,12 +18,15 @@ TITLE = Text(en="Review", zh="评价")
 class Review(Event):
     """A rating from 1 to 5, or a sentiment label where no rating was given; the rating decides if both are.
 
-    Derived: `bad` is 1 for a rating of at most 2 or the label negative, `good` is 1 for a rating of at least 4
-    or the label positive; else 0. So that `sum: bad` over `count` is the ratio of bad reviews, rated or
-    labelled.
+    Derived: `bad` is 1 for a rating of at most 2 or the label negative, `good` is 1 for a rating of at
+    least 4 or the label positive; else 0. So that `sum: bad` over `count` is the ratio of bad reviews,
+    rated or labelled.
     """
 
-    DERIVED = {"bad": EventField(True, derived=True), "good": EventField(True, derived=True)}
+    DERIVED: ClassVar[Mapping[str, EventField]] = {
+        "bad": EventField(True, derived=True),
+        "good": EventField(True, derived=True),
+    }
 
     kind: Literal["review"]
     rating: Annotated[int, Field(ge=1, le=5)] | None = None

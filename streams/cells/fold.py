@@ -1,20 +1,23 @@
 """The code that folds one event of a kind into a cell, written out for a layout.
 
-An event touches one cell once, so this is the innermost code of all. A loop over measures that looks up fields
-and conditions by name costs several times what straight code costs; so the straight code is generated, as
-`dataclasses` generates `__init__`. What it is generated from, field names and conditions, comes from the
-catalogue's checked models and is written with `repr`.
+An event touches one cell once, so this is the innermost code of all. A loop over measures that looks up
+fields and conditions by name costs several times what straight code costs; so the straight code is
+generated, as `dataclasses` generates `__init__`. What it is generated from, field names and conditions,
+comes from the catalogue's checked models and is written with `repr`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from schemas.dimension import UNKNOWN
 from schemas.events import EventKind
 from schemas.kpi import Measure, Range, Scalar
-from streams.cells.layout import Cell, Layout
+from streams.cells.layout import Cell, Layout, Leaf
 
 #: fold(event, cell, delay_ms): the event as the reader gives it, stored integers for numbers
 Fold = Callable[[dict[str, Any], Cell, int], None]
+#: leaf_of(dimensions of an event): its leaf
+LeafOf = Callable[[Mapping[str, str | None]], Leaf]
 
 
 def compile_fold(layout: Layout, kind: EventKind) -> Fold:
@@ -33,6 +36,19 @@ def compile_fold(layout: Layout, kind: EventKind) -> Fold:
     exec(fold_source(layout, kind), names)  # the text is made from checked names and repr alone
     fold: Fold = names["fold"]
     return fold
+
+
+def compile_leaf(dimensions: tuple[str, ...]) -> LeafOf:
+    """The function that takes a leaf out of an event's dimensions; what is missing or null is `unknown`.
+
+    >>> compile_leaf(("region", "channel"))({"region": "East"})
+    ('East', 'unknown')
+    """
+    values = "".join(f"dimensions.get({name!r}) or {UNKNOWN!r}, " for name in dimensions)
+    names: dict[str, Any] = {}
+    exec(f"def leaf(dimensions): return ({values})", names)
+    leaf: LeafOf = names["leaf"]
+    return leaf
 
 
 def fold_source(layout: Layout, kind: EventKind) -> str:

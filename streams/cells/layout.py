@@ -1,7 +1,7 @@
 """The layout of cells: which measures a cell holds, in which order, and how each is stored and merged.
 
-A cell is a list with one integer for each measure of the layout; a minimum or maximum of nothing is None. What
-the numbers mean outside (KPIs, windows) is not known here.
+A cell is a list with one integer for each measure of the layout; a minimum or maximum of nothing is None.
+What the numbers mean outside (KPIs, windows) is not known here.
 """
 
 import hashlib
@@ -18,13 +18,12 @@ Leaf = tuple[str, ...]
 Cell = list[int | None]
 
 
-
 @dataclass(frozen=True)
 class Layout:
     """The measures of all KPIs, each once, sorted by key; and the dimensions in a leaf's order.
 
-    `scales` are stored integers per natural unit: 100 for money of two decimals, 1000 for a delay, whose natural
-    unit is the second.
+    `scales` are stored integers per natural unit: 100 for money of two decimals, 1000 for a delay, whose
+    natural unit is the second.
     """
 
     dimensions: tuple[str, ...]
@@ -51,11 +50,10 @@ class Layout:
         """Add a cell of the same layout to another, in any order and grouping with the same result.
 
         >>> from schemas.kpi import Measure
-        >>> order = {"event": "order"}
-        >>> measures = Measure(**order, count=True), Measure(**order, max="amount"), Measure(**order, min="amount")
-        >>> total = [2, 500, None]
-        >>> layout_for(measures, ("region",)).merge(total, [1, 700, 300]); total
-        [3, 700, 300]
+        >>> count, most = Measure(event="order", count=True), Measure(event="order", max="amount")
+        >>> total = [2, 500]
+        >>> layout_for([count, most], ("region",)).merge(total, [1, 700]); total
+        [3, 700]
         """
         for at, measure in enumerate(self.measures):
             theirs, ours = cell[at], into[at]

@@ -1,7 +1,7 @@
 """A page: up to 256 cells of one pane from one source partition, with its stamp; and its stored form.
 
-The form is JSON that begins with its type, so that the records of the cells topic are told apart by their first
-bytes. Values are absolute: a page with a higher stamp replaces one with a lower.
+The form is JSON that begins with its type, so that the records of the cells topic are told apart by their
+first bytes. Values are absolute: a page with a higher stamp replaces one with a lower.
 """
 
 import json
@@ -22,8 +22,8 @@ _WIDE = b'{"type":"page","wide":'
 class PageKey(NamedTuple):
     """Which page: of which source partition, layout and pane, known from which minute pane on.
 
-    `grain` is m, h or d; `start_ms` the start of its pane; `known_ms` the start of the minute pane in which it
-    became known. `number` counts the pages of one pane from 0.
+    `grain` is m, h or d; `start_ms` the start of its pane; `known_ms` the start of the minute pane in which
+    it became known. `number` counts the pages of one pane from 0.
     """
 
     topic: str
@@ -52,7 +52,12 @@ def encode_page(page: Page) -> bytes:
     >>> decode_page(encode_page(page)) == page
     True
     """
-    record: dict[str, Any] = {"type": "page", "key": tuple(page.key), "stamp": page.stamp, "first": page.first}
+    record: dict[str, Any] = {
+        "type": "page",
+        "key": tuple(page.key),
+        "stamp": page.stamp,
+        "first": page.first,
+    }
     record["leaves"] = list(page.cells)
     record["cells"] = list(page.cells.values())
     try:

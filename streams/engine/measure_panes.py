@@ -1,0 +1,159 @@
+"""The pages of a source partition that may still change, and the pane in which an event counts.
+
+An event is on time while its minute pane is not yet behind the partition's own watermark. A late one counts
+in a page of its own, keyed by the minute pane in which it became known: in its minute, later in its hour,
+later still in its day, and then no more. A page whose known pane lies behind the watermark is final: no
+event can reach it any more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+from schemas.catalogue import Installation
+from schemas.period import MINUTE_MS
+from streams.cells.layout import Cell, Layout, Leaf
+from streams.cells.page import ROOM, Page, PageKey
+from streams.windows.panes import Calendar, Grain
+
+#: before the first event
+NEVER = -(2**62)
+_GRAINS: dict[str, Grain] = {"m": "m", "h": "h", "d": "d"}
+
+
+class PaneKey(NamedTuple):
+    """A pane and the minute pane in which its events became known."""
+
+    grain: Grain
+    start_ms: int
+    known_ms: int
+
+
+@dataclass(slots=True)
+class LivePage:
+    """A page in memory.
+
+    `stamp`: up to where its stored form has counted; `touched`: its last event. `ahead`: it was found stored
+    beyond the ledger's stamp, so nobody knows whether it also reached the cells topic: it is sent again.
+    """
+
+    key: PageKey
+    first: int
+    stamp: int = -1
+    touched: int = -1
+    ahead: bool = False
+    cells: dict[Leaf, Cell] = field(default_factory=dict)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether its stored form is behind, or may not have been sent."""
+        return self.ahead or self.touched > self.stamp
+
+    def snapshot(self, stamp: int) -> Page:
+        """The page as counted up to `stamp`, or further where its stored form already is; then it is
+        clean."""
+        self.stamp, self.ahead = max(self.stamp, stamp), False
+        return Page(self.key, self.stamp, self.first, self.cells)
+
+
+def live_page(page: Page, stamp: int) -> LivePage:
+    """A stored page, taken over by a ledger that has counted up to `stamp`."""
+    return LivePage(page.key, page.first, page.stamp, page.stamp, page.stamp > stamp, page.cells)
+
+
+@dataclass(slots=True)
+class Pane:
+    """The pages of one pane key by number, and where each leaf is."""
+
+    key: PaneKey
+    pages: dict[int, LivePage] = field(default_factory=dict)
+    places: dict[Leaf, tuple[Cell, LivePage]] = field(default_factory=dict)
+
+    def add(self, page: LivePage) -> None:
+        """Take in a page with its cells."""
+        self.pages[page.key.number] = page
+        self.places.update((leaf, (cell, page)) for leaf, cell in page.cells.items())
+
+
+class Panes:
+    """The panes of one source partition that are not final."""
+
+    def __init__(self, source: tuple[str, int], layout: Layout, installation: Installation) -> None:
+        self._source = source
+        self._layout = layout
+        self._calendar = Calendar(installation.time_zone, installation.week_start)
+        self._keep_minutes = installation.keep_minutes.ms
+        self._keep_hours = installation.keep_hours.ms
+        self._keep_days = installation.keep_days.ms
+        #: minute panes whose events were on time, by start
+        self.on_time: dict[int, Pane] = {}
+        self._late: dict[PaneKey, Pane] = {}
+
+    def open(self, start_ms: int) -> Pane:
+        """The pane of the on-time events of a minute."""
+        pane = self.on_time.get(start_ms)
+        if pane is None:
+            pane = self.on_time[start_ms] = Pane(PaneKey("m", start_ms, start_ms))
+        return pane
+
+    def late(self, at_ms: int, watermark_ms: int) -> Pane | None:
+        """The pane in which a late event counts; None when it has expired.
+
+        How late it is goes from the start of its minute to the start of the watermark's.
+        """
+        known = watermark_ms - watermark_ms % MINUTE_MS
+        start = at_ms - at_ms % MINUTE_MS
+        behind = known - start
+        if behind > self._keep_days:
+            return None
+        grain: Grain = "m" if behind <= self._keep_minutes else "h" if behind <= self._keep_hours else "d"
+        key = PaneKey(grain, self._calendar.floor(grain, at_ms), known)
+        pane = self._late.get(key)
+        if pane is None:
+            pane = self._late[key] = Pane(key)
+        return pane
+
+    def place(self, pane: Pane, leaf: Leaf, offset: int) -> tuple[Cell, LivePage]:
+        """The cell of a leaf and its page; a new leaf takes the first page with room.
+
+        Which page that is depends on the log alone, also when the pages after a crash are as of different
+        offsets: one that is ahead holds whatever it took up to there, one that is missing has its number
+        free.
+        """
+        found = pane.places.get(leaf)
+        if found is not None:
+            return found
+        number = next(n for n in count() if n not in pane.pages or _has_room(pane.pages[n], offset))
+        page = pane.pages.get(number)
+        if page is None:
+            grain, start, known = pane.key
+            key = PageKey(*self._source, self._layout.id, grain, start, known, number)
+            page = LivePage(key, offset)
+            pane.add(page)
+        cell = page.cells[leaf] = list(self._layout.empty)
+        pane.places[leaf] = cell, page
+        return cell, page
+
+    def restore(self, page: LivePage) -> None:
+        """Take over a stored page of this layout."""
+        grain, start, known = page.key.grain, page.key.start_ms, page.key.known_ms
+        key = PaneKey(_GRAINS[grain], start, known)
+        pane = self.open(start) if grain == "m" and start == known else self._late.setdefault(key, Pane(key))
+        pane.add(page)
+
+    def pages(self) -> Iterator[LivePage]:
+        """Every page that is held."""
+        for pane in (*self.on_time.values(), *self._late.values()):
+            yield from pane.pages.values()
+
+    def retire(self, watermark_ms: int) -> list[LivePage]:
+        """Let go of the pages that are final."""
+        starts = [start for start in self.on_time if start + MINUTE_MS <= watermark_ms]
+        keys = [key for key in self._late if key.known_ms + MINUTE_MS <= watermark_ms]
+        final = [self.on_time.pop(start) for start in starts] + [self._late.pop(key) for key in keys]
+        return [page for pane in final for page in pane.pages.values()]
+
+
+def _has_room(page: LivePage, offset: int) -> bool:
+    return len(page.cells) < ROOM and page.stamp < offset

@@ -1,0 +1,141 @@
+"""The changelog rows of a source partition: how they are named and stored, and what they say together.
+
+A key is `<name> NUL <owner>`: an owner that wakes after its time writes beside, not over, its successor's
+rows. Names: `ledger`; `layout|id`; `page|…`; `ids|bucket|first offset`; `values|dimension|first offset`. Of
+pages and ledgers the highest stamp counts, whoever wrote it; ids and values carry their offsets, and what
+lies beyond the ledger's stamp does not count. Nothing is decided here about what a row means.
+"""
+
+import struct
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from schemas.errors import StateError
+from schemas.records import Ledger
+from streams.cells.page import Page, PageKey, decode_page
+from streams.engine.measure_ids import Segment
+from streams.engine.measure_values import Value
+
+Row = tuple[bytes, bytes]
+
+LEDGER = b"ledger"
+_SEPARATOR = b"\x00"
+_IDS = struct.Struct("<BqqI")
+_VERSION = 1
+_HASH_BYTES = 8
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the rows of a partition say. `owners`: who wrote a row of each name, for its tombstones."""
+
+    ledger: Ledger | None = None
+    turn_ms: int = 0
+    pages: list[Page] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+    layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    owners: dict[bytes, set[bytes]] = field(default_factory=dict)
+
+
+class MeasureRows:
+    """The rows of one partition's changelog, filled by recovery in the order of the log."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, dict[bytes, bytes]] = {}
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take one changelog record; None is a tombstone."""
+        name, _, owner = key.rpartition(_SEPARATOR)
+        if value is not None:
+            self._rows.setdefault(name, {})[owner] = value
+        elif (owners := self._rows.get(name)) is not None:
+            owners.pop(owner, None)
+            if not owners:
+                del self._rows[name]
+
+    def read(self) -> Stored:
+        """What they say; StateError when a row cannot be read."""
+        stored = Stored()
+        for name, by_owner in self._rows.items():
+            stored.owners[name] = set(by_owner)
+            try:
+                _read_row(stored, name, by_owner)
+            except (ValueError, KeyError, TypeError, struct.error) as error:
+                raise StateError(
+                    f"changelog row {name!r} cannot be read: {error}", remedy="planwatch rebuild"
+                ) from error
+        return stored
+
+
+def _read_row(stored: Stored, name: bytes, by_owner: dict[bytes, bytes]) -> None:
+    kind, *parts = name.decode().split("|")
+    if kind == "page":
+        stored.pages.append(max(map(decode_page, by_owner.values()), key=lambda page: page.stamp))
+    elif kind == "ids":
+        stored.segments.extend(_decode_segment(value) for value in by_owner.values())
+    elif kind == "values":
+        for value in by_owner.values():
+            stored.values.extend(Value(*one) for one in orjson.loads(value))
+    elif kind == "layout":
+        stored.layouts[parts[0]] = tuple(orjson.loads(next(iter(by_owner.values()))))
+    elif name == LEDGER:
+        newest = max(map(orjson.loads, by_owner.values()), key=lambda row: int(row["ledger"]["stamp"]))
+        stored.ledger, stored.turn_ms = Ledger.model_validate(newest["ledger"]), newest["turn_ms"]
+    else:
+        raise StateError(f"changelog row {name!r} is not ours", remedy="planwatch rebuild")
+
+
+def keyed(name: bytes, owner: bytes) -> bytes:
+    """The changelog key of a row."""
+    return name + _SEPARATOR + owner
+
+
+def page_name(key: PageKey) -> bytes:
+    """The name of a page's row; topic and partition are the changelog's."""
+    return f"page|{key.layout}|{key.grain}|{key.start_ms}|{key.known_ms}|{key.number}".encode()
+
+
+def ids_name(bucket: int, first: int) -> bytes:
+    """The name of a segment's row, by its bucket and its first offset."""
+    return f"ids|{bucket}|{first}".encode()
+
+
+def segment_row(segment: Segment) -> Row:
+    """The row of a segment of the dedupe index."""
+    head = _IDS.pack(_VERSION, segment.bucket, segment.end_ms, len(segment.hashes))
+    offsets = struct.pack(f"<{len(segment.offsets)}q", *segment.offsets)
+    return ids_name(segment.bucket, segment.offsets[0]), head + b"".join(segment.hashes) + offsets
+
+
+def _decode_segment(value: bytes) -> Segment:
+    version, bucket, end_ms, count = _IDS.unpack_from(value)
+    middle = _IDS.size + count * _HASH_BYTES
+    if version != _VERSION or len(value) != middle + count * 8:
+        raise ValueError("not a segment of ids")
+    hashes = [value[at : at + _HASH_BYTES] for at in range(_IDS.size, middle, _HASH_BYTES)]
+    return Segment(bucket, end_ms, hashes, array("q", struct.unpack_from(f"<{count}q", value, middle)))
+
+
+def value_rows(values: Iterable[Value]) -> Iterator[Row]:
+    """The rows of newly admitted dimension values, one for each dimension."""
+    by_dimension: dict[str, list[Value]] = {}
+    for value in values:
+        by_dimension.setdefault(value.dimension, []).append(value)
+    for name, those in by_dimension.items():
+        yield f"values|{name}|{those[0].offset}".encode(), orjson.dumps([tuple(value) for value in those])
+
+
+def layout_row(layout: str, dimensions: tuple[str, ...]) -> Row:
+    """The row that says what the leaves of a layout's pages are made of."""
+    return f"layout|{layout}".encode(), orjson.dumps(dimensions)
+
+
+def ledger_row(ledger: Ledger, turn_ms: int) -> Row:
+    """The ledger's row: written when everything else of its flush is confirmed."""
+    row: dict[str, Any] = {"ledger": ledger.model_dump(), "turn_ms": turn_ms}
+    return LEDGER, orjson.dumps(row)
