@@ -4,7 +4,7 @@ A question never raises: what goes wrong is its answer.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import NamedTuple
 
@@ -33,9 +33,9 @@ class Line(NamedTuple):
 Question = Callable[[Settings], Iterator[Line]]
 
 
-def examine(settings: Settings) -> Iterator[Line]:
-    """Every question's answers, in the order in which one would look."""
-    for question in (_versions, _settings, _catalogue, _broker, _topics, _influx, _pages):
+def examine(settings: Settings, questions: Sequence[Question] | None = None) -> Iterator[Line]:
+    """The answers to the questions, all of them unless some are chosen, in the order one would look."""
+    for question in QUESTIONS if questions is None else questions:
         try:
             yield from question(settings)
         except PlanwatchError as error:
@@ -123,3 +123,7 @@ def _page(stage: str, address: str) -> Line:
         return Line(True, subject, f"{address} is free: no worker runs here")
     remedy = f"end what listens there, or set PLANWATCH_WEB__{stage.upper()}_PORT"
     return Line(False, subject, f"{address} is taken by something else", remedy)
+
+
+WITHOUT_BROKER: tuple[Question, ...] = (_versions, _settings, _catalogue, _influx, _pages)
+QUESTIONS: tuple[Question, ...] = (_versions, _settings, _catalogue, _broker, _topics, _influx, _pages)
