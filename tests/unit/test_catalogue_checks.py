@@ -202,13 +202,3 @@ def test_person_who_cannot_be_reached_on_a_channel_is_reported(folder: Path) -> 
 def test_channel_that_all_read_together_needs_no_contact(folder: Path) -> None:
     _replace(folder / "people.yaml", "{terminal: duty}", "{}")
     assert _with_kinds(folder, "kind: terminal") == []
-
-
-def test_person_who_would_be_told_elsewhere_than_the_route_says_is_reported(folder: Path) -> None:
-    _replace(
-        folder / "channels.yaml", "  kind: terminal\n", "  kind: terminal\n- {id: group, kind: terminal}\n"
-    )
-    _replace(folder / "routes.yaml", "channels: [terminal]", "channels: [group]")
-    remedy = "write it in people.yaml: contacts: {group: …}"
-    report = [str(problem) for problem in find_problems(folder, KINDS)]
-    assert report == [f"routes.yaml:5:12: 'duty' has no contact on 'group' — {remedy}"]

@@ -47,20 +47,15 @@ def check(draft: Draft, kinds: Kinds | None) -> Iterator[Problem]:
 
 
 def _unreachable(draft: Draft, kinds: Kinds) -> Iterator[Problem]:
-    """A problem for each person of a route whom none of its channels can reach.
-
-    Somebody without any contact can still be told where all read together.
-    """
+    """A problem for each person of a route who has no contact on a channel of it that needs one."""
     needing = {channel.id for channel in draft.channels.models if not _shared(channel, kinds)}
     for entry, route in draft.routes:
         for index, name in enumerate(route.people):
             person = draft.people.get(name)
-            if person is None or any(channel in person.contacts for channel in route.channels):
-                continue
-            if person.contacts or needing.intersection(route.channels):
-                what = f"{name!r} has no contact on {' or '.join(map(repr, route.channels))}"
-                remedy = f"write it in people.yaml: contacts: {{{route.channels[0]}: …}}"
-                yield entry.problem(("people", index), what, remedy)
+            contacts = route.channels if person is None else person.contacts
+            for channel in sorted(needing.intersection(route.channels).difference(contacts)):
+                remedy = f"write it in people.yaml: contacts: {{{channel}: …}}"
+                yield entry.problem(("people", index), f"{name!r} has no contact on {channel!r}", remedy)
 
 
 def _shared(channel: Channel, kinds: Kinds) -> bool:
