@@ -121,6 +121,11 @@ class Incident(Model):
         """Not resolved yet."""
         return self.resolved_ms is None
 
+    @property
+    def shown_tier(self) -> str:
+        """The tier it is at, or after its end the gravest it had."""
+        return self.tier if self.is_open else self.gravest
+
 
 def incident_key(rule: str, scope: Scope, subject: str = "") -> str:
     """Rule, scope and subject as one stable line.

@@ -202,7 +202,7 @@ def _row(incident: "Incident", zone: str) -> tuple[str, ...]:
     due_ms = next_due(incident.obligations)
     return (
         incident.id,
-        incident.gravest if not incident.is_open else incident.tier,
+        incident.shown_tier,
         state_word(incident),
         scope_text(incident.scope) or incident.subject or "company",
         moment(incident.since_ms, zone, "en"),

@@ -88,7 +88,7 @@ def compose(view: View, language: Language) -> Card:
     """The card of an incident in one language."""
     zh = language == "zh"
     resolved = view.change is Change.RESOLVED
-    tier = view.incident.gravest if resolved else view.incident.tier
+    tier = view.incident.shown_tier
     texts = ((label[zh], make(view, language)) for label, make in _LINES)
     return Card(
         title=_title(view, language),
@@ -107,9 +107,9 @@ def plain_card(incident: Incident, language: Language) -> Card:
     """A card that needs nothing but the incident: sent when composing the real one failed."""
     zh = language == "zh"
     return Card(
-        title=f"{incident.tier}: {incident.rule}",
-        tier=incident.tier,
-        tier_title=incident.tier,
+        title=f"{incident.shown_tier}: {incident.rule}",
+        tier=incident.shown_tier,
+        tier_title=incident.shown_tier,
         colour=_NO_COLOUR,
         lines=[
             ("范围" if zh else "Where", clean(str(incident.scope)) if incident.scope else "-"),
@@ -136,7 +136,7 @@ def _name(view: View, language: Language) -> str:
 
 
 def _title(view: View, language: Language) -> str:
-    tier = tier_title(view.catalogue, view.incident.tier, language)
+    tier = tier_title(view.catalogue, view.incident.shown_tier, language)
     zh = language == "zh"
     if view.change is Change.RESOLVED:
         head = "已恢复" if zh else "Resolved"
@@ -276,7 +276,7 @@ def _to_do(view: View, language: Language) -> str:
 def _decides(view: View, language: Language) -> str:
     if view.change is Change.RESOLVED:
         return ""
-    tier = next((one for one in view.catalogue.tiers if one.id == view.incident.tier), None)
+    tier = next((one for one in view.catalogue.tiers if one.id == view.incident.shown_tier), None)
     if tier is None:
         return ""
     meaning, decides = tier.meaning.get(language), tier.decides.get(language)

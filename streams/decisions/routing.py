@@ -60,7 +60,7 @@ def next_level(catalogue: Catalogue, incident: Incident) -> list[Recipient]:
 
 
 def _routed(catalogue: Catalogue, incident: Incident) -> list[Recipient]:
-    return recipients(catalogue, incident.rule, incident.scope, incident.tier) or incident.told
+    return recipients(catalogue, incident.rule, incident.scope, incident.shown_tier) or incident.told
 
 
 def _channels(person: Person, routed: Sequence[str], catalogue: Catalogue) -> list[str]:

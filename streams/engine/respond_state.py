@@ -58,11 +58,11 @@ class Table(Generic[M]):
         self._dirty: dict[str, None] = {}
         self._stored: set[str] = set()
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._rows
-
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __getitem__(self, key: str) -> M:
+        return self._rows[key]
 
     def get(self, key: str) -> M | None:
         """The row, or None."""
@@ -198,13 +198,12 @@ class ResponseState:
 
     def write(self, rows: VersionedRows, version: int) -> list[tuple[bytes, bytes]]:
         """The changelog records of every row that changed."""
-        written: list[tuple[bytes, bytes]] = []
-        for table in self._tables():
-            for key, body in table.changes():
-                record = rows.delete(key, version) if body is None else rows.put(key, body, version)
-                if record is not None:
-                    written.append(record)
-        return written
+        changes = (change for table in self._tables() for change in table.changes())
+        records = (
+            rows.delete(key, version) if body is None else rows.put(key, body, version)
+            for key, body in changes
+        )
+        return [record for record in records if record is not None]
 
     def summary(self) -> bytes:
         """The commit's body."""

@@ -62,7 +62,8 @@ class Telling:
         """Tell those who know of the incident that it eased or ended, and let its children speak."""
         self._orphan_children(incident)
         if not incident.told:
-            return self._withhold(incident, Reason.NEVER_TOLD)
+            self.state.counts[Reason.NEVER_TOLD] += 1
+            return incident
         reason = self._withheld(incident, ages=change is Change.EASED)
         if reason is not None:
             return self._withhold(incident, reason)

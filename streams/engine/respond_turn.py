@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.base import EpochMs
+from schemas.catalogue import Catalogue
 from schemas.incident import Incident, Reason, incident_key
 from schemas.period import DAY_MS, HOUR_MS
 from schemas.records import (
@@ -61,20 +62,21 @@ class Turn:
 
     def wake(self) -> None:
         """Do what is due: end silences, tell what was put off, escalate missed deadlines."""
-        state = self.state
-        if state.wake_ms is None or state.wake_ms > state.now_ms:
+        state, catalogue = self.state, self.state.catalogue
+        if catalogue is None or state.wake_ms is None or state.wake_ms > state.now_ms:
             return
         self.acted = True
+        telling = self._hand(catalogue)
         for silence in sorted(state.silences.values(), key=lambda one: one.id):
             if silence.until_ms <= state.now_ms:
                 self._end_silence(silence.id)
         for incident in state.open_incidents():
             if incident.tell_at_ms is not None and incident.tell_at_ms <= state.now_ms:
-                self._tell_now(incident.id)
+                self._tell_now(state.incidents[incident.id], telling)
         for incident in sorted(state.incidents.values(), key=lambda one: (one.opened_ms, one.id)):
             due = next_due(incident.obligations)
             if due is not None and due <= state.now_ms:
-                self._fall_due(incident.id)
+                self._fall_due(state.incidents[incident.id], telling)
         state.set_alarm()
         self._alert_failed_cards()
 
@@ -97,11 +99,8 @@ class Turn:
             if mark.at_ms < old_ms and state.open_of(key) is None:
                 state.marks.pop(key)
 
-    def _tell(self) -> Telling | None:
-        """The hand that tells; None before the first catalogue."""
-        catalogue = self.state.catalogue
-        if catalogue is None:
-            return None
+    def _hand(self, catalogue: Catalogue) -> Telling:
+        """The hand that tells in this turn."""
         if self._telling is None or self._telling.catalogue is not catalogue:
             index = self._telling.index if self._telling is not None else 0
             self._telling = Telling(self.state, catalogue, self._offset, self._outbox, index)
@@ -137,32 +136,25 @@ class Turn:
         return incident.model_copy(update={"parent": parents[0].id if parents else None})
 
     def _announce(self, name: str, change: Change) -> None:
-        incident, telling = self.state.incidents.get(name), self._tell()
-        if incident is None or change is Change.KEPT:
+        incident, catalogue = self.state.incidents[name], self.state.catalogue
+        if change is Change.KEPT:
             return
-        if telling is None:
+        if catalogue is None:
             self.state.counts[Reason.NO_ROUTE] += 1
             self.state.keep(incident.model_copy(update={"untold": Reason.NO_ROUTE}))
         elif change in (Change.EASED, Change.RESOLVED):
-            self.state.keep(telling.follow_up(incident, change))
+            self.state.keep(self._hand(catalogue).follow_up(incident, change))
         else:
-            self.state.keep(telling.announce(incident, change, ages=not incident.rule.startswith(SELF)))
+            ages = not incident.rule.startswith(SELF)
+            self.state.keep(self._hand(catalogue).announce(incident, change, ages=ages))
 
-    def _tell_now(self, name: str) -> None:
-        incident, telling = self.state.incidents.get(name), self._tell()
-        if incident is None or telling is None:
-            return
+    def _tell_now(self, incident: Incident, telling: Telling) -> None:
         again = f"|again|{incident.tell_at_ms}"
         ages = incident.untold is Reason.NO_ROUTE
         incident = incident.model_copy(update={"tell_at_ms": None})
-        if incident.untold is not None:
-            incident = telling.announce(incident, Change.RAISED, ages=ages, again=again)
-        self.state.keep(incident)
+        self.state.keep(telling.announce(incident, Change.RAISED, ages=ages, again=again))
 
-    def _fall_due(self, name: str) -> None:
-        incident, telling = self.state.incidents.get(name), self._tell()
-        if incident is None or telling is None:
-            return
+    def _fall_due(self, incident: Incident, telling: Telling) -> None:
         obligations, overdue = fall_due(incident.obligations, self.state.now_ms)
         incident = incident.model_copy(update={"obligations": obligations})
         for one in overdue:
