@@ -1,24 +1,22 @@
-"""Puts a stage together with its page, metrics and sinks, and starts what must listen before it works."""
+"""Puts a stage together with its page, metrics and sinks, and starts what must listen before it works.
+
+Each stage's modules are imported only in its own process.
+"""
 
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from agents.evaluate import EvaluateStage
-from agents.measure import MeasureStage
-from agents.respond import RespondStage
 from agents.stage import Stage
-from schemas.records import Ledger
 from streams.app import Wiring, wire
-from streams.channels.dispatch import Dispatcher
 from streams.exporters import Deps, Exporters, Snapshot, make_exporters
 from streams.exporters.prometheus import IncidentsCollector, LedgersCollector
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry, setup_logging
 from streams.web import StagePage
 
-#: figures that /figures shows at most
-_FIGURES = 5000
+#: what a stage's page answers beside /status
+ROUTES = {"measure": (), "evaluate": ("/figures",), "respond": ("/incidents",)}
 
 
 class Parts:
@@ -34,6 +32,10 @@ class Parts:
         port = {"measure": web.measure_port, "evaluate": web.evaluate_port, "respond": web.respond_port}[name]
         self.page = StagePage(web.host, port, self.telemetry, health=self.health, status=self._status)
 
+    def answer(self, path: str) -> object:
+        """What the page answers at a path of the stage."""
+        return {} if self.stage is None else self.stage.answer(path)
+
     def _status(self) -> dict[str, Any]:
         state: dict[str, Any] = {**self.health.as_json()}
         if self.stage is not None:
@@ -47,32 +49,29 @@ async def assemble(name: str, settings: Settings) -> Parts:
     """The parts of a stage, its page listening, its exporters started, itself not yet."""
     setup_logging(name, settings.log_level, [settings.influx.token.get_secret_value()])
     parts = Parts(name, settings)
-    pages: dict[str, Callable[[], object]] = {
-        "/figures": lambda: _figures(parts.stage),
-        "/incidents": lambda: _incidents(parts.stage),
-    }
-    for path, source in pages.items():
-        parts.page.add_json(path, source)
+    for path in ROUTES[name]:
+        parts.page.add_json(path, partial(parts.answer, path))
     await parts.page.start()
     build = {"measure": _measure, "evaluate": _evaluate, "respond": _respond}[name]
     parts.stage = await build(parts)
     return parts
 
 
-async def _measure(parts: Parts) -> MeasureStage:
+async def _measure(parts: Parts) -> Stage[Any]:
+    from agents.measure import MeasureStage
+
     stage = MeasureStage(parts.wiring, parts.page.port, parts.health, parts.telemetry)
-    collector = LedgersCollector(
-        lambda: _ledgers(stage), lambda: {tuple(tp): n for tp, n in stage.lag().items()}
+    ledgers = LedgersCollector(
+        lambda: [fold.ledger() for fold in stage.folds.values()],
+        lambda: {(tp.topic, tp.partition): lag for tp, lag in stage.lag().items()},
     )
-    parts.telemetry.register("ledgers", collector.collect)
+    parts.telemetry.register("ledgers", ledgers.collect)
     return stage
 
 
-def _ledgers(stage: MeasureStage) -> list[Ledger]:
-    return [fold.ledger() for fold in stage.folds.values()]
+async def _evaluate(parts: Parts) -> Stage[Any]:
+    from agents.evaluate import EvaluateStage
 
-
-async def _evaluate(parts: Parts) -> EvaluateStage:
     def snapshot() -> Snapshot | None:
         fold = stage.fold() if parts.health.ready else None
         if fold is None or fold.catalogue is None:
@@ -86,29 +85,25 @@ async def _evaluate(parts: Parts) -> EvaluateStage:
     return stage
 
 
-async def _respond(parts: Parts) -> RespondStage:
-    dispatcher = Dispatcher.of(parts.wiring.catalogue, parts.wiring.settings)
-    stage = RespondStage(parts.wiring, parts.page.port, parts.health, parts.telemetry, dispatcher)
-    parts.telemetry.register("incidents", IncidentsCollector(lambda: _open(stage)).collect)
+async def _respond(parts: Parts) -> Stage[Any]:
+    from agents.respond import RespondStage
+    from streams.channels.dispatch import Dispatcher
+
+    wiring = parts.wiring
+    stage = RespondStage(
+        wiring,
+        parts.page.port,
+        parts.health,
+        parts.telemetry,
+        lambda: Dispatcher.of(wiring.catalogue, wiring.settings),
+    )
+
+    def open_by_tier() -> dict[str, int]:
+        fold = stage.fold()
+        if fold is None:
+            return {}
+        standing = Counter(incident.tier for incident in fold.incidents() if incident.is_open)
+        return {tier: standing.get(tier, 0) for tier in parts.wiring.catalogue.ladder}
+
+    parts.telemetry.register("incidents", IncidentsCollector(open_by_tier).collect)
     return stage
-
-
-def _open(stage: RespondStage) -> dict[str, int]:
-    fold = stage.fold()
-    if fold is None:
-        return {}
-    standing = Counter(incident.tier for incident in fold.incidents() if incident.is_open)
-    return {tier: standing.get(tier, 0) for tier in stage.wiring.catalogue.ladder}
-
-
-def _figures(stage: Stage[Any] | None) -> dict[str, object]:
-    fold = stage.fold() if isinstance(stage, EvaluateStage) else None
-    if fold is None:
-        return {"frontier_ms": None, "figures": []}
-    figures = [figure._asdict() for figure, _ in zip(fold.figures_now(), range(_FIGURES), strict=False)]
-    return {"frontier_ms": fold.frontier_ms, "figures": figures}
-
-
-def _incidents(stage: Stage[Any] | None) -> dict[str, object]:
-    fold = stage.fold() if isinstance(stage, RespondStage) else None
-    return {"incidents": []} if fold is None else fold.incidents_json()

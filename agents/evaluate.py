@@ -5,22 +5,29 @@ state that no longer knows how to make them is committed.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from faust.types import TP
-from streams.engine.evaluate import Evaluation, Outcome
 
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.records import CatalogueRecord, Transition
 from streams.app import Wiring
+from streams.engine.evaluate import Evaluation, Outcome
+from streams.engine.figures import Figures
 from streams.engine.rows import Row, VersionedRows
 from streams.exporters import Exporters
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import PartSetAside, TierChanged
 from streams.transport import Records
+
+#: keys of changelog rows whose bodies never change
+_IMMUTABLE = (b"cells|",)
+#: figures that /figures shows at most
+_FIGURES = 20_000
 
 
 @dataclass(slots=True)
@@ -29,7 +36,8 @@ class _Prepared:
 
     version: int
     replay_from: int
-    rows: list[Row]
+    pending: "list[asyncio.Future[Any]]"
+    rows: Sequence[Row]
     commit_row: Row
 
 
@@ -45,7 +53,6 @@ class EvaluateStage(Stage[Evaluation]):
         self.exporters = exporters
         self._pending: list[asyncio.Future[Any]] = []
         self._prepared: _Prepared | None = None
-        self._version = -1
         self._written = -1
         self._turn = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -60,13 +67,11 @@ class EvaluateStage(Stage[Evaluation]):
 
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
-        rows = VersionedRows(self.wiring.owner.encode())
+        rows = VersionedRows(self.wiring.owner.encode(), immutable=_IMMUTABLE)
         await self.read_rows(tp, rows.apply)
-        rows.recover()
-        self._version = self._written = rows.version
-        self._prepared = None
-        self._pending = []
-        return Evaluation.restore(rows, self.wiring.owner)
+        fold = Evaluation.restore(rows, self.wiring.owner)
+        self._written, self._prepared, self._pending = fold.version, None, []
+        return fold
 
     async def owned(self, tp: TP) -> None:
         """Put our catalogue into the log if the fold has another one, and go on with what was open."""
@@ -82,7 +87,6 @@ class EvaluateStage(Stage[Evaluation]):
         async with self._turn:
             for record in records:
                 fold.fold(record.offset, record.timestamp, record.value)
-            self._version = max(self._version, records[-1].offset)
         await self._advance(fold)
 
     async def _advance(self, fold: Evaluation) -> None:
@@ -92,20 +96,20 @@ class EvaluateStage(Stage[Evaluation]):
                 outcome = next(outcomes, None)
                 if outcome is None:
                     return
-                await self._emit(outcome)
+                await self._emit(outcome, fold.version)
             await self.exporters.pace()
             await asyncio.sleep(0)
 
-    async def _emit(self, outcome: Outcome) -> None:
+    async def _emit(self, outcome: Outcome, version: int) -> None:
         for problem in outcome.problems:
-            self.telemetry.tell(PartSetAside(problem.part, problem.name, problem.text))
-            self.alert("part_set_aside", f"{problem.part} {problem.name}: {problem.text}", on=True)
+            self.telemetry.tell(PartSetAside(problem.kind, problem.name, problem.text))
+            self.alert("part_set_aside", problem.text, on=True, subject=f"{problem.kind} {problem.name}")
         for transition in outcome.transitions:
             self._tell(transition)
             self._pending.append(await self._to_inbox(transition))
-        self.exporters.put(outcome.figures, self._version)
+        self.exporters.put(outcome.figures, version)
         if outcome.transitions:
-            self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, self._version)
+            self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, version)
 
     def _tell(self, transition: Transition) -> None:
         self.telemetry.tell(
@@ -131,16 +135,18 @@ class EvaluateStage(Stage[Evaluation]):
                 await self._commit(tp, fold)
 
     async def _commit(self, tp: TP, fold: Evaluation) -> None:
-        if self._prepared is None and self._version > self._written:
+        if self._prepared is None and fold.version > self._written:
             async with self._turn:
+                if not fold.settled:
+                    return
                 pending, self._pending = self._pending, []
                 rows, commit_row = fold.commit()
-                self._prepared = _Prepared(self._version, fold.replay_from, rows, commit_row)
-                self.exporters.put([], self._version)
-            await self.sender.confirmed(pending)
+                self._prepared = _Prepared(fold.version, fold.replay_from, pending, rows, commit_row)
+                self.exporters.put(Figures(), fold.version)
         prepared = self._prepared
         if prepared is None or self.exporters.safe_version() < prepared.version:
             return
+        await self.sender.confirmed(prepared.pending)
         changelog = self.names.changelog(self.name, tp.topic)
         await self.sender.rows(changelog, tp.partition, prepared.rows)
         await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
@@ -173,11 +179,21 @@ class EvaluateStage(Stage[Evaluation]):
             "standby": False,
             "catalogue": fold.catalogue.version if fold.catalogue else None,
             "frontier_ms": fold.frontier_ms,
-            "version": self._version,
+            "version": fold.version,
             "committed": self._written,
             "ledgers": [ledger.model_dump() for _, ledger in sorted(fold.ledgers.items())],
             "tiers": [
                 {"rule": rule, "scope": scope, "tier": tier, "since_ms": since}
                 for rule, scope, tier, since in fold.tiers()
             ],
+        }
+
+    def answer(self, path: str) -> object:
+        """/figures: the figures that stand at the frontier."""
+        fold = self.fold()
+        if fold is None:
+            return {"frontier_ms": None, "figures": []}
+        return {
+            "frontier_ms": fold.frontier_ms,
+            "figures": [figure._asdict() for figure in islice(fold.figures_now(), _FIGURES)],
         }

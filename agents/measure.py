@@ -11,13 +11,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 from faust.types import TP
-from streams.cells.layout import layout_of
-from streams.engine.measure import MeasureRows, Refusal, SourceFold
 
 from agents.stage import Stage
 from schemas.errors import TopicsError
 from schemas.records import LayoutRecord, Ledger, Roster
 from streams.app import Wiring
+from streams.cells.layout import layout_of
+from streams.engine.measure import Limits, MeasureRows, Refusal, SourceFold
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import EventsRefused, SourceFellIdle, SourceHeard
 from streams.transport import Records
@@ -51,14 +51,16 @@ class MeasureStage(Stage[SourceFold]):
         """Pages, ledger, dedupe index and dimension values from the changelog."""
         rows = MeasureRows()
         await self.read_rows(tp, rows.apply)
-        return SourceFold.restore(tp.topic, tp.partition, self.wiring.catalogue, self.wiring.owner, rows)
+        limits = Limits(self.settings.measure.dedupe_entries, self.settings.measure.value_bytes)
+        wiring = self.wiring
+        return SourceFold.restore(tp.topic, tp.partition, wiring.catalogue, wiring.owner, rows, limits=limits)
 
     async def owned(self, tp: TP) -> None:
         """Say in the cells topic which source partitions there are and where this one stands."""
         self._heard[tp] = self.wiring.clock.now_ms()
         layout = layout_of(self.wiring.catalogue)
         partitions = {topic: self._partitions(topic) for topic in self.names.inputs}
-        records = [
+        records: list[Roster | LayoutRecord | Ledger] = [
             Roster(partitions=partitions),
             LayoutRecord(id=layout.id, measures=list(layout.keys), dimensions=list(layout.dimensions)),
             self.folds[tp].ledger(),

@@ -5,20 +5,20 @@ that a notice is repeated only if the process died between sending and noting it
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from faust.types import TP
-from streams.channels.dispatch import Dispatcher
 
 from agents.stage import Stage
-from schemas.records import CatalogueRecord, Receipt, Tick
+from schemas.records import CatalogueRecord, Receipt, SelfAlert, Tick
 from streams.app import Wiring
+from streams.channels.dispatch import Dispatcher
 from streams.engine.respond import Response
 from streams.engine.rows import VersionedRows
 from streams.telemetry import Health, Telemetry
+from streams.telemetry.happenings import NoticeDone
 from streams.transport import Records
-
 
 #: where only time has passed, it is noted this often
 _AT_LEAST_MS = 30_000
@@ -30,11 +30,16 @@ class RespondStage(Stage[Response]):
     name = "respond"
 
     def __init__(
-        self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry, dispatcher: Dispatcher
+        self,
+        wiring: Wiring,
+        port: int,
+        health: Health,
+        telemetry: Telemetry,
+        new_dispatcher: Callable[[], Dispatcher],
     ) -> None:
         super().__init__(wiring, port, health, telemetry)
-        self.dispatcher = dispatcher
-        dispatcher.on_receipt = self._on_receipt
+        self._new_dispatcher = new_dispatcher
+        self.dispatcher: Dispatcher | None = None
         self._version = -1
         self._written = -1
         self._written_ms = 0
@@ -63,8 +68,16 @@ class RespondStage(Stage[Response]):
         if fold.catalogue is None or fold.catalogue.version != ours.version:
             record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
             await self.sender.confirmed([await self.sender.send(self.names.inbox, record, key=b"catalogue")])
+        dispatcher = self.dispatcher = self._new_dispatcher()
+        dispatcher.on_receipt, dispatcher.on_alert = self._on_receipt, self._on_alert
         for notice in fold.pending():
-            await self.dispatcher.submit(notice)
+            await dispatcher.submit(notice)
+
+    async def lost(self, tp: TP) -> None:
+        """Stop sending at once: the next owner sends what has no receipt."""
+        if self.dispatcher is not None:
+            await self.dispatcher.stop(deadline_s=0.0)
+            self.dispatcher = None
 
     async def receive(self, tp: TP, fold: Response, records: Records) -> None:
         """Fold a poll, confirm the state, then let the notices go."""
@@ -74,8 +87,9 @@ class RespondStage(Stage[Response]):
             self._version = records[-1].offset
             await self._commit(tp, fold)
             notices = fold.take()
-        for notice in notices:
-            await self.dispatcher.submit(notice)
+        if self.dispatcher is not None:
+            for notice in notices:
+                await self.dispatcher.submit(notice)
 
     async def _commit(self, tp: TP, fold: Response) -> None:
         now = self.wiring.clock.now_ms()
@@ -96,7 +110,14 @@ class RespondStage(Stage[Response]):
             for tp, fold in list(self.folds.items()):
                 await self._commit(tp, fold)
 
+    async def _on_alert(self, alert: SelfAlert) -> None:
+        self.alert(alert.what, alert.text, on=alert.on, subject=alert.subject)
+
     async def _on_receipt(self, receipt: Receipt) -> None:
+        fold = self.fold()
+        outgoing = fold.state.outbox.get(receipt.notice) if fold is not None else None
+        channel = outgoing.notice.channel if outgoing is not None else "unknown"
+        self.telemetry.tell(NoticeDone(channel, receipt.outcome, receipt.notice, receipt.detail))
         value = receipt.model_dump_json().encode()
         await self.sender.confirmed(
             [await self.sender.send(self.names.inbox, value, key=receipt.notice.encode())]
@@ -116,7 +137,8 @@ class RespondStage(Stage[Response]):
 
     async def stop(self) -> None:
         """Finish what is being sent within its time, then leave."""
-        await self.dispatcher.stop()
+        if self.dispatcher is not None:
+            await self.dispatcher.stop()
         await super().stop()
 
     def fold(self) -> Response | None:
@@ -138,3 +160,8 @@ class RespondStage(Stage[Response]):
             "incidents": len(incidents),
             "outbox": len(fold.pending()),
         }
+
+    def answer(self, path: str) -> object:
+        """/incidents: what `planwatch incidents` shows."""
+        fold = self.fold()
+        return {"incidents": []} if fold is None else fold.incidents_json()

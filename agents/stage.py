@@ -71,6 +71,9 @@ class Stage(ABC, Generic[Fold]):
     async def owned(self, tp: TP) -> None:
         """Begin with a partition whose fold is there."""
 
+    async def lost(self, tp: TP) -> None:
+        """End what was begun in `owned`; the fold is already gone."""
+
     @abstractmethod
     async def receive(self, tp: TP, fold: Fold, records: Records) -> None:
         """Fold a poll's records of one partition."""
@@ -82,6 +85,14 @@ class Stage(ABC, Generic[Fold]):
     @abstractmethod
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the agent while the process lives."""
+
+    @abstractmethod
+    def snapshot(self) -> dict[str, Any]:
+        """What /status shows of this stage."""
+
+    def answer(self, path: str) -> object:
+        """What the page answers at one of the stage's own paths."""
+        return {"error": f"{self.name} has no {path}"}
 
     @property
     def consumer(self) -> Consumer:
@@ -136,7 +147,9 @@ class Stage(ABC, Generic[Fold]):
             generation = self.app.consumer_generation_id
             mine = {tp for tp in assigned if tp.topic in self.inputs()}
             kept = mine if generation == self._generation + 1 else set()
-            self.folds = {tp: fold for tp, fold in self.folds.items() if tp in kept}
+            for tp in [tp for tp in self.folds if tp not in kept]:
+                del self.folds[tp]
+                await self.lost(tp)
             self._generation = generation
             for tp in mine - set(self.folds):
                 self._recovering[tp] = asyncio.create_task(self._recover(tp))
@@ -185,12 +198,12 @@ class Stage(ABC, Generic[Fold]):
         if not reason.blocking:
             self.alert(reason.name, reason.text, on=on)
 
-    def alert(self, what: str, text: str, *, on: bool) -> None:
+    def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
         """Tell the people on call that something is wrong with this stage, or well again."""
         ladder = self.wiring.catalogue.ladder
         alert = SelfAlert(
             what=what,
-            subject=self.name,
+            subject=subject or self.name,
             on=on,
             tier=ladder[min(1, len(ladder) - 1)],
             text=text,

@@ -75,6 +75,8 @@ def _length(body: bytes | None) -> int:
 class VersionedRows:
     """The rows of one partition of a changelog: filled by recovery, then written through by its owner.
 
+    Of rows whose key begins with one of `immutable` nothing is remembered: their bodies never change.
+
     >>> rows = VersionedRows(b"a")
     >>> first = rows.put(b"x", b"1", 10)
     >>> done = rows.commit(b"{}", 10)
@@ -87,8 +89,9 @@ class VersionedRows:
     ({b'x': b'1'}, 10)
     """
 
-    def __init__(self, owner: bytes) -> None:
+    def __init__(self, owner: bytes, *, immutable: tuple[bytes, ...] = ()) -> None:
         self.owner = owner
+        self._immutable = immutable
         self.version = -1
         self.commit_body: bytes | None = None
         self._read: dict[bytes, dict[bytes, bytes]] = {}
@@ -136,7 +139,8 @@ class VersionedRows:
             self._retired.append(name)
         else:
             self._bodies[name] = newest.body
-            self._committed[name] = newest
+            if not name.startswith(self._immutable):
+                self._committed[name] = newest
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every row as of the committed version; may be read once, then the bodies are let go."""

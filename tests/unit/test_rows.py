@@ -88,6 +88,19 @@ def test_an_immutable_row_needs_no_record_to_be_deleted_only_its_tombstones() ->
     assert rows.confirmed() == [(b"p\x00a", None)]
 
 
+def test_an_immutable_row_that_was_read_back_is_deleted_by_its_tombstones() -> None:
+    first = VersionedRows(b"a")
+    log = [first.put(b"p|1", b"cells", 5, mutable=False), first.commit(b"{}", 5)]
+    heir = VersionedRows(b"b", immutable=(b"p|",))
+    for key, value in log:
+        heir.apply(key, value)
+    heir.recover()
+    assert dict(heir.items()) == {b"p|1": b"cells"}
+    assert heir.delete(b"p|1", 6, mutable=False) is None
+    heir.commit(b"{}", 6)
+    assert heir.confirmed() == [(b"p|1\x00a", None)]
+
+
 def test_a_tombstone_in_the_log_removes_the_row_of_its_owner() -> None:
     rows = VersionedRows(b"a")
     put, commit = rows.put(b"x", b"1", 5), rows.commit(b"{}", 5)
