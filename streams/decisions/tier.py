@@ -59,6 +59,13 @@ class Ladder:
             return departure >= step.exit
         return (departure if self.bad == "above" else abs(departure - self.centre)) <= step.exit
 
+    def seq(self, left: int, entered: int) -> int:
+        """The place of a move among those of one pane end: up from mild to grave, then down.
+
+        Told early or at the close, a move has the same place.
+        """
+        return left if entered > left else 2 * len(self.steps) - left
+
     def tier(self, level: int) -> str:
         """The tier of a level; 0 is none."""
         return self.steps[level - 1].tier if level else NONE

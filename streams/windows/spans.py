@@ -8,10 +8,26 @@ from the period's start and are whole at its end.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
-from schemas.period import CALENDAR, HOUR_MS, MINUTE_MS, ROLLING_MS
+from schemas.period import CALENDAR, HOUR_MS, ROLLING_MS
 from streams.windows.panes import Calendar, Period
 
 PaneGrain = Literal["m", "h", "d"]
+
+
+def grain_of(text: str) -> PaneGrain:
+    """The grain that this letter names; KeyError when it names none."""
+    grains: dict[str, PaneGrain] = {"m": "m", "h": "h", "d": "d"}
+    return grains[text]
+
+
+def is_within(grain: PaneGrain, other: PaneGrain) -> bool:
+    """Whether panes of `grain` nest in panes of `other`.
+
+    >>> is_within("m", "d"), is_within("h", "m")
+    (True, False)
+    """
+    order = "mhd"
+    return order.index(grain) <= order.index(other)
 
 
 class Interval(NamedTuple):
@@ -48,12 +64,13 @@ class Rolling:
         """What it covers when the pane that ends at `end_ms` closes."""
         return Interval(calendar.floor(self.grain, end_ms - self.length_ms), end_ms)
 
+    def takes(self, grain: PaneGrain) -> bool:
+        """Whether panes of this grain can be added to it and taken away again."""
+        return is_within(grain, self.grain)
+
     def leaves(self, pane_start: int, calendar: Calendar) -> int:
         """The first pane end at which this pane (of its grain) is outside."""
-        wait = MINUTE_MS if self.grain == "m" else 0
-        return pane_start + self.length_ms + wait if wait else (
-            calendar.end(self.grain, pane_start) + self.length_ms
-        )
+        return calendar.end(self.grain, pane_start) + self.length_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,10 @@ class ToDate:
     def at(self, end_ms: int, calendar: Calendar) -> Interval:
         """What it covers when the pane that ends at `end_ms` closes."""
         return Interval(calendar.floor(self.period, end_ms - 1), end_ms)
+
+    def takes(self, grain: PaneGrain) -> bool:
+        """Whether panes of this grain can be added to it."""
+        return is_within(grain, self.grain)
 
     def closes(self, start: int, calendar: Calendar) -> int:
         """The pane end at which the period that begins at `start` is whole."""

@@ -1,0 +1,235 @@
+"""Closing panes under one catalogue: what became known enters, what is too old leaves, what changed is judged.
+
+Finds the next pane end at which anything can change, so that silence costs nothing, and brings store, windows and
+tiers to it. Knows nothing of the log: pages come already chosen.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from schemas.base import Scope
+from schemas.catalogue import Catalogue
+from schemas.period import MINUTE_MS
+from schemas.records import Cause
+from streams.engine.evaluate.bench import Bench
+from streams.engine.evaluate.columns import Columns, Rows, Table
+from streams.engine.evaluate.earlier import Earlier
+from streams.engine.evaluate.intake import Intake
+from streams.engine.evaluate.journal import Journal
+from streams.engine.evaluate.judging import Judge
+from streams.engine.evaluate.outcome import Outcome
+from streams.engine.evaluate.parts import Partition
+from streams.engine.evaluate.pending import Entry
+from streams.engine.evaluate.plans import plan
+from streams.engine.evaluate.reckoning import Reckoning
+from streams.engine.evaluate.scopes import Leaves, Scopes
+from streams.engine.evaluate.since import Since
+from streams.engine.evaluate.store import Kept, Store
+from streams.engine.evaluate.sums import WindowSums
+from streams.engine.figures import Figure, ScopeItems
+from streams.windows.panes import Calendar
+from streams.windows.spans import PaneGrain, ToDate
+
+
+class _Touched:
+    """Scopes by window: whose content changed, and whose clock fell due."""
+
+    def __init__(self) -> None:
+        self._changed: dict[int, list[Rows]] = {}
+        self._due: dict[int, list[Rows]] = {}
+        self.due_kpis: set[str] = set()
+        self.turned: dict[str, dict[int, Cause]] = {}
+
+    def change(self, window: int, rows: Rows) -> None:
+        if len(rows):
+            self._changed.setdefault(window, []).append(rows)
+
+    def fall_due(self, window: int, kpi: str, rows: Rows) -> None:
+        if len(rows):
+            self._due.setdefault(window, []).append(rows)
+            self.due_kpis.add(kpi)
+
+    @property
+    def changed(self) -> dict[int, Rows]:
+        return {window: _union(rows) for window, rows in self._changed.items()}
+
+    @property
+    def due(self) -> dict[int, Rows]:
+        return {window: _union(rows) for window, rows in self._due.items()}
+
+    def __bool__(self) -> bool:
+        return bool(self._changed or self._due)
+
+
+def _union(rows: list[Rows]) -> Rows:
+    return rows[0] if len(rows) == 1 else np.unique(np.concatenate(rows))
+
+
+class Closing:
+    """Everything that holds under one catalogue: panes, windows, plans, tiers."""
+
+    def __init__(self, catalogue: Catalogue, columns: Columns, since: Since) -> None:
+        installation = catalogue.installation
+        self.catalogue = catalogue
+        self.columns = columns
+        self.since = since
+        self.calendar = Calendar(installation.time_zone, installation.week_start)
+        self.kept = Kept(installation)
+        self.plans = plan(catalogue, columns)
+        self.leaves = Leaves(catalogue.dimensions)
+        self.scopes = Scopes(self.leaves, self.plans.groupings)
+        self.store = Store(columns, self.calendar, self.kept)
+        self.intake = Intake(columns, self.leaves)
+        self.journal = Journal(columns, self.leaves, self.calendar, self.kept)
+        self.windows = [WindowSums(spec, columns, self.calendar) for spec in self.plans.specs]
+        self.judge = Judge(catalogue, self.plans, self.windows, self.scopes, since)
+        self.judge.partition = Partition(catalogue, self.store, self.scopes)
+        for rule in self.plans.rules.values():
+            if rule.ago_ms is not None:
+                key = (rule.window, rule.ago_ms)
+                self.judge.earlier[key] = Earlier(self.plans.specs[rule.window], rule.ago_ms, self.store)
+        self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
+
+    def reserve(self) -> None:
+        """Take in new leaves and have room for their scopes everywhere."""
+        self.scopes.grow()
+        self.judge.tiers.reserve(len(self.scopes))
+
+    def expect(self, from_ms: int) -> None:
+        """Let the clocks of scopes that must exist, even if silent, run from here."""
+        expected = {dimension.id: dimension.expected for dimension in self.catalogue.dimensions}
+        for tiers in self.judge.tiers:
+            if tiers.plan.rule.quiet is None:
+                continue
+            for scope in tiers.plan.rule.scopes:
+                values = expected.get(scope[0], []) if len(scope) == 1 else []
+                named: list[ScopeItems] = [((scope[0], value),) for value in sorted(values)] if scope else [()]
+                for items in named:
+                    row = self.scopes.enter(items)
+                    if row is not None:
+                        tiers.reserve(len(self.scopes))
+                        tiers.expect(row, from_ms)
+
+    def rebuild(self, end_ms: int) -> None:
+        """Make the windows anew from the panes, as of this pane end."""
+        self.reserve()
+        for sums in self.windows:
+            sums.rebuild(end_ms, self.store, len(self.scopes))
+
+    def next_end(self, after_ms: int) -> int | None:
+        """The next pane end at which anything can change without a new page; None while nothing can."""
+        ends = [sums.next_change(self.store) for sums in self.windows]
+        ends += [earlier.next_move(after_ms) for earlier in self.judge.earlier.values()]
+        ends.append(self.judge.tiers.next_due())
+        return min((end for end in ends if end is not None and end > after_ms), default=None)
+
+    def pass_by(self, end_ms: int) -> None:
+        """Come to a pane end before which nothing can change."""
+        self.store.prune(end_ms)
+        self.journal.turn(end_ms)
+
+    def tiers(self) -> Iterator[tuple[str, Scope, str, int]]:
+        """Rule, scope, tier and since when, of everything that is not at none; sorted."""
+        items = self.scopes.items
+        for name, tiers in sorted(self.judge.tiers.rules.items()):
+            for row in sorted(tiers.states, key=items.__getitem__):
+                state = tiers.states[row]
+                if state.shown:
+                    yield name, dict(items[row]), tiers.plan.ladder.tier(state.shown), state.since_ms
+
+    def figures_now(self, end_ms: int) -> Iterator[Figure]:
+        """Every figure with content, as of this pane end."""
+        present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}
+        bench = Bench(self.windows, self.scopes, present, {})
+        for block in self.reckoning.blocks(bench, end_ms, self.judge.look(bench, end_ms), set(), []):
+            yield from block
+
+    def close(self, end_ms: int, entries: Sequence[Entry]) -> Iterator[Outcome]:
+        """Bring everything to this pane end, and hand over what follows in parts of bounded size."""
+        self.store.prune(end_ms)
+        self.journal.turn(end_ms)
+        touched = _Touched()
+        for window, sums in enumerate(self.windows):
+            touched.change(window, sums.move(end_ms, self.store))
+        late = self._enter(end_ms, entries, touched)
+        self._fall_due(end_ms, touched)
+        for window, sums in enumerate(self.windows):
+            if sums.is_whole(end_ms):
+                touched.change(window, sums.present(len(self.scopes)))
+        yield from self._judge(end_ms, touched, late)
+        self.journal.turn(end_ms)
+
+    def _enter(self, end_ms: int, entries: Sequence[Entry], touched: _Touched) -> "dict[tuple[int, int], Rows]":
+        if not entries:
+            return {}
+        if self.since.first_ms is None:
+            self.since.begin(end_ms - MINUTE_MS)
+            self.expect(end_ms - MINUTE_MS)
+        for layout in {entry.page.key.layout for entry in entries}:
+            self.since.lacking(self.intake.lacks(layout), end_ms)
+        tables = self.intake.tables(entries)
+        self.reserve()
+        late: dict[tuple[int, int], list[Rows]] = {}
+        for (grain, start), table in tables.items():
+            scopes = self.scopes.roll_up(table, self.columns)
+            self.store.add(grain, start, table, scopes, end_ms)
+            self.journal.note(end_ms, grain, start, table)
+            self._hear(scopes, end_ms, touched)
+            self._spread(grain, start, scopes, touched, late)
+        return {period: _union(rows) for period, rows in late.items()}
+
+    def _spread(
+        self,
+        grain: PaneGrain,
+        start: int,
+        table: Table,
+        touched: _Touched,
+        late: "dict[tuple[int, int], list[Rows]]",
+    ) -> None:
+        """Add to the windows that are open for this pane; note the closed periods that it belongs to."""
+        for window, sums in enumerate(self.windows):
+            if not sums.spec.takes(grain):
+                continue
+            if sums.open_for(start):
+                sums.enter(table)
+                touched.change(window, table.rows)
+            elif isinstance(sums.spec, ToDate):
+                period = self.calendar.floor(sums.spec.period, start)
+                late.setdefault((window, period), []).append(table.rows)
+
+    def _hear(self, table: Table, end_ms: int, touched: _Touched) -> None:
+        groups = self.scopes.group[table.rows]
+        for name, tiers in self.judge.tiers.rules.items():
+            if tiers.plan.rule.quiet is None:
+                continue
+            columns = list(tiers.plan.kpi.columns.values())
+            said = (table.values[:, columns] != self.columns.blank[columns]).any(axis=1)
+            rows = table.rows[said & tiers.plan.groups[groups]]
+            back = tiers.hear(rows.tolist(), end_ms)
+            touched.turned.setdefault(name, {}).update(dict.fromkeys(back, "heard"))
+            touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
+
+    def _fall_due(self, end_ms: int, touched: _Touched) -> None:
+        for name, tiers in self.judge.tiers.rules.items():
+            held, turned = tiers.fell_due(end_ms)
+            if turned:
+                touched.turned.setdefault(name, {}).update(turned)
+            rows = np.array(sorted({*held, *turned}), dtype=np.int64)
+            touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, rows)
+        for (window, ago_ms), earlier in self.judge.earlier.items():
+            rows = earlier.moved(end_ms)
+            for tiers in self.judge.tiers:
+                if (tiers.plan.window, tiers.plan.ago_ms) == (window, ago_ms) and len(rows):
+                    mine = rows[tiers.plan.groups[self.scopes.group[rows]]]
+                    touched.fall_due(window, tiers.plan.rule.kpi, mine)
+
+    def _judge(
+        self, end_ms: int, touched: _Touched, late: "dict[tuple[int, int], Rows]"
+    ) -> Iterator[Outcome]:
+        if not touched and not late:
+            yield Outcome(end_ms)
+            return
+        bench = Bench(self.windows, self.scopes, touched.changed, touched.due)
+        judgement = self.judge.judge(bench, end_ms, touched.turned)
+        yield from self.reckoning.outcomes(bench, end_ms, judgement, touched.due_kpis, late)

@@ -1,0 +1,115 @@
+"""What a window held some time ago, over every scope: the expectation of rules that compare with `previous`.
+
+Whole panes are summed once and kept until the window moves on or late content arrives; only the panes cut by an
+edge are added each time. Decides also at which pane ends an expectation that moves is looked at again: every
+quarter of an hour, and only for scopes in whose panes the edges are.
+"""
+
+import numpy as np
+
+from schemas.period import HOUR_MS
+from streams.decisions.expectation import Kept, Piece, compose, earlier
+from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows
+from streams.engine.evaluate.store import Store
+from streams.windows.panes import Calendar
+from streams.windows.spans import Interval, PaneGrain, Rolling, Spec
+
+#: an expectation that moves while nothing happens is looked at again this often
+STEP_MS = 15 * 60_000
+_NONE: Rows = np.empty(0, dtype=np.int64)
+
+
+class Earlier:
+    """One window shifted by one span."""
+
+    def __init__(self, spec: Spec, ago_ms: int, store: Store) -> None:
+        self.spec = spec
+        self.ago_ms = ago_ms
+        self._store = store
+        self._columns: Columns = store.columns
+        self._calendar: Calendar = store.calendar
+        self._whole: list[Piece] = []
+        self._late = -1
+        self._core: Ints = self._columns.blanks(0)
+
+    def interval(self, end_ms: int) -> Interval:
+        """The interval that is compared with at this pane end."""
+        return earlier(self.spec, end_ms, self.ago_ms, self._calendar)
+
+    def pieces(self, end_ms: int) -> list[Piece]:
+        """The panes that make it up."""
+        kept = Kept(self._store.edge("m"), self._store.edge("h"))
+        return compose(self.interval(end_ms), self._calendar, kept)
+
+    def natural(self, rows: Rows, end_ms: int) -> Floats:
+        """What these scopes held then, in natural units; NaN in a smallest or largest where nothing was."""
+        pieces = self.pieces(end_ms)
+        self._sum([piece for piece in pieces if piece.weight == 1 and piece.grain != "m"])
+        whole, paced = self._take(rows), np.zeros((len(rows), len(self._columns)))
+        for piece in pieces:
+            table = self._store.scope_table(piece.grain, piece.start)
+            if table is None or (piece.weight == 1 and piece.grain != "m"):
+                continue
+            wanted, here = table.pick(rows)
+            values = table.values[here]
+            if piece.weight == 1:
+                whole[wanted] = self._columns.merge(whole[wanted], values)
+                continue
+            added, extreme = self._columns.split(values)
+            paced[wanted] += added * piece.weight
+            whole[wanted] = self._columns.merge(whole[wanted], extreme)
+        return self._columns.natural(whole) + self._columns.scaled(paced)
+
+    def moved(self, end_ms: int) -> Rows:
+        """The scopes whose expectation has moved in the step that ends here."""
+        if end_ms % STEP_MS:
+            return _NONE
+        now, before = self.interval(end_ms), self.interval(end_ms - STEP_MS)
+        grain = self._grain()
+        tables = [
+            table.rows
+            for edge in (Interval(before.end, now.end), Interval(before.start, now.start))
+            if edge.start < edge.end
+            for _, table in self._store.scopes(grain, self._panes(grain, edge))
+        ]
+        return np.unique(np.concatenate(tables)) if tables else _NONE
+
+    def next_move(self, after_ms: int) -> int | None:
+        """The next pane end at which `moved` may find something; None while there is nothing to come."""
+        now = self.interval(after_ms)
+        grain = self._grain()
+        waits = []
+        edges = (now.end, now.start) if isinstance(self.spec, Rolling) else (now.end,)
+        for edge in edges:
+            first = self._store.panes[grain].first_from(self._calendar.floor(grain, edge))
+            if first is not None:
+                waits.append(max(first - edge, 0))
+        if not waits:
+            return None
+        return (after_ms + min(waits)) // STEP_MS * STEP_MS + STEP_MS
+
+    def _grain(self) -> PaneGrain:
+        longest = self.ago_ms + (self.spec.length_ms if isinstance(self.spec, Rolling) else 0) + HOUR_MS
+        return "h" if longest <= self._store.kept.length["h"] else "d"
+
+    def _panes(self, grain: PaneGrain, edge: Interval) -> Interval:
+        return Interval(self._calendar.floor(grain, edge.start), edge.end)
+
+    def _sum(self, whole: list[Piece]) -> None:
+        if whole == self._whole and self._late == self._store.late:
+            return
+        self._core[:] = self._columns.blank
+        for piece in whole:
+            table = self._store.scope_table(piece.grain, piece.start)
+            if table is not None:
+                self._reserve(int(table.rows[-1]) + 1)
+                self._core[table.rows] = self._columns.merge(self._core[table.rows], table.values)
+        self._whole, self._late = whole, self._store.late
+
+    def _reserve(self, count: int) -> None:
+        if count > len(self._core):
+            self._core = np.vstack([self._core, self._columns.blanks(2 * count - len(self._core))])
+
+    def _take(self, rows: Rows) -> Ints:
+        self._reserve(int(rows.max()) + 1 if len(rows) else 0)
+        return self._core[rows]

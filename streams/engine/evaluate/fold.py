@@ -1,0 +1,142 @@
+"""Stage two as one object: records of the cells topic in, outcomes out, state in rows.
+
+Records are taken strictly one after the other: whatever a ledger lets close is closed before the next record is
+looked at, so that how a log is cut into polls changes nothing. Decides which records are new and which are read
+again after a restart; everything else is decided below.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from schemas.base import Scope
+from schemas.catalogue import Catalogue
+from schemas.errors import StateError
+from schemas.records import CELLS_RECORD, Ledger
+from streams.cells.page import Page, decode_page, is_page
+from streams.engine.evaluate.memory import Memory
+from streams.engine.evaluate.outcome import Outcome
+from streams.engine.evaluate.state import Record, State
+from streams.engine.figures import Figure
+from streams.engine.rows import VersionedRows
+from streams.windows.frontier import Source
+
+
+class _Taken(NamedTuple):
+    """One record of the log, decoded."""
+
+    offset: int
+    timestamp_ms: int
+    body: Page | Record
+
+
+class Evaluation:
+    """The fold. `version` is the last offset that is in it.
+
+    Order of use: `fold` records and exhaust `advance`, sending what it yields; then `commit`, write its rows,
+    write its commit row, and after that is confirmed write what `confirmed` gives.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.version = -1
+        self._state = State()
+        self._memory = Memory(VersionedRows(owner.encode()))
+        self._log: deque[_Taken] = deque()
+        self._work: Iterator[Outcome] | None = None
+
+    @classmethod
+    def restore(cls, rows: VersionedRows, owner: str) -> "Evaluation":
+        """The fold as of the last commit in these rows; StateError when they cannot be read."""
+        self = cls(owner)
+        rows.recover()
+        self._memory = Memory(rows)
+        self._memory.restore(self._state)
+        self.version = rows.version
+        return self
+
+    @property
+    def frontier_ms(self) -> int | None:
+        """The pane end up to which everything is judged; None before the first."""
+        return self._state.frontier_ms
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """The catalogue in force."""
+        return self._state.closing.catalogue if self._state.closing else None
+
+    @property
+    def ledgers(self) -> dict[Source, Ledger]:
+        """The newest ledger of each source partition."""
+        return self._state.frontier.ledgers
+
+    @property
+    def replay_from(self) -> int:
+        """The first offset that is still needed after a restart from the last commit."""
+        return min(self._state.pending.offsets(), default=self.version + 1)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the fold stands between two records, where it can be committed."""
+        return self._work is None
+
+    def fold(self, offset: int, timestamp_ms: int, value: bytes) -> None:
+        """Take one record of the cells topic, in the order of the log; StateError when it cannot be read.
+
+        After a restart records from `replay_from` on are given again; what is in the state is left out.
+        """
+        try:
+            body = decode_page(value) if is_page(value) else CELLS_RECORD.validate_json(value)
+        except ValidationError as error:
+            raise StateError(f"the cells record at offset {offset} cannot be read: {error}") from error
+        self._log.append(_Taken(offset, timestamp_ms, body))
+
+    def advance(self) -> Iterator[Outcome]:
+        """What follows from the records taken: an outcome for each judged pane end, several where it is much.
+
+        May be left at any outcome and called again: it goes on where it was.
+        """
+        while self._log or self._work is not None:
+            if self._work is None:
+                self._work = self._take(self._log.popleft())
+            yield from self._work
+            self._work = None
+
+    def commit(self) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:
+        """The rows to be written now, and the commit row to be written after them.
+
+        StateError within a record (see `settled`): not everything that follows from it has been handed over.
+        """
+        if not self.settled:
+            raise StateError("a commit in the middle of a record", remedy="exhaust advance() first")
+        return self._memory.commit(self._state, self.version)
+
+    def confirmed(self) -> list[tuple[bytes, bytes | None]]:
+        """After the commit row is confirmed: the tombstones that may be written now."""
+        return self._memory.confirmed()
+
+    def tiers(self) -> Iterator[tuple[str, Scope, str, int]]:
+        """Rule, scope, tier and since when, of everything that is not at none; sorted."""
+        return iter(()) if self._state.closing is None else self._state.closing.tiers()
+
+    def figures_now(self) -> Iterable[Figure]:
+        """Every figure as of the frontier, for those who ask in between."""
+        if self._state.closing is None or self._state.frontier_ms is None:
+            return ()
+        return self._state.closing.figures_now(self._state.frontier_ms)
+
+    def _take(self, record: _Taken) -> Iterator[Outcome]:
+        offset, timestamp_ms, body = record
+        if offset <= self.version:
+            if isinstance(body, Page):
+                self._state.take_again(body, offset)
+            return
+        if isinstance(body, Page):
+            early = self._state.take_page(body, offset, timestamp_ms)
+            self.version = offset
+            yield from early
+        else:
+            yield from self._state.take(body, timestamp_ms)
+            self.version = offset

@@ -1,0 +1,267 @@
+"""The stored form of an evaluation: what goes into its commit and its mutable rows, and back.
+
+Nothing is decided here. Panes are stored by the journal; this holds everything else.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+from pydantic import ValidationError
+
+from schemas.base import scope_of, scope_text
+from schemas.catalogue import Catalogue
+from schemas.errors import StateError
+from schemas.records import Ledger
+from streams.cells.page import PageKey, decode_page, encode_page
+from streams.decisions.tier import TierState
+from streams.engine.evaluate.closing import Closing
+from streams.engine.evaluate.columns import Columns, fold_rows
+from streams.engine.evaluate.journal import Row, decode_row
+from streams.engine.evaluate.since import Since
+from streams.engine.evaluate.state import State
+from streams.engine.evaluate.succession import in_dimensions
+from streams.engine.evaluate.tiers import RuleTiers
+from streams.engine.figures import ScopeItems
+from streams.engine.rows import VersionedRows
+from streams.windows.frontier import Frontier
+
+CATALOGUE = b"catalogue"
+CELLS, TIER, HEARD, VALUES, GROWING = b"cells|", b"tier|", b"heard|", b"values|", b"growing|"
+
+
+def pack_frontier(frontier: Frontier) -> dict[str, Any]:
+    """Rosters, ledgers and what time waits for."""
+    return {
+        "roster": frontier.roster,
+        "settle_ms": frontier.settle_ms,
+        "ledgers": [ledger.model_dump(mode="json") for _, ledger in sorted(frontier.ledgers.items())],
+    }
+
+
+def unpack_frontier(packed: dict[str, Any]) -> Frontier:
+    """The frontier that was packed."""
+    frontier = Frontier()
+    frontier.roster = dict(packed["roster"])
+    frontier.settle_ms = packed["settle_ms"]
+    for item in packed["ledgers"]:
+        ledger = Ledger.model_validate(item)
+        frontier.ledgers[ledger.topic, ledger.partition] = ledger
+    return frontier
+
+
+def pack_measures(columns: Columns, since: Since) -> dict[str, Any]:
+    """The columns in their places, and from when each is complete."""
+    return {
+        "columns": list(zip(columns.keys, columns.how, columns.scales, strict=True)),
+        "first_ms": since.first_ms,
+        "since": since.measures,
+    }
+
+
+def unpack_measures(packed: dict[str, Any]) -> tuple[Columns, Since]:
+    """The columns and beginnings that were packed."""
+    columns = Columns()
+    for key, how, scale in packed["columns"]:
+        columns.add(key, how, scale)
+    since = Since(columns)
+    since.first_ms = packed["first_ms"]
+    since.measures = dict(packed["since"])
+    return columns, since
+
+
+def tier_key(rule: str, scope: ScopeItems) -> bytes:
+    """Where the state of one rule at one scope is stored."""
+    return TIER + f"{rule}|{scope_text(dict(scope))}".encode()
+
+
+def growing_key(key: PageKey) -> bytes:
+    """Where a page that counts already and may still grow is stored."""
+    return GROWING + orjson.dumps(tuple(key))
+
+
+def pack_tier(state: TierState) -> bytes:
+    """A tier state as a row's body.
+
+    >>> unpack_tier(pack_tier(TierState(level=1, pending=(None, 60_000)))) == TierState(level=1, pending=(None, 60_000))
+    True
+    """
+    return orjson.dumps(
+        [state.level, state.shown, state.pending, state.since_ms, state.quiet, state.told_ms]
+    )
+
+
+def unpack_tier(body: bytes) -> TierState:
+    """The state that was packed."""
+    level, shown, pending, since_ms, quiet, told_ms = orjson.loads(body)
+    return TierState(level, shown, tuple(pending), since_ms, quiet, told_ms)
+
+
+def pack_heard(closing: Closing, tiers: RuleTiers) -> bytes:
+    """When each scope of a rule was last heard."""
+    items = closing.scopes.items
+    rows = np.flatnonzero(tiers.heard).tolist()
+    return orjson.dumps({scope_text(dict(items[row])): int(tiers.heard[row]) for row in rows}, option=orjson.OPT_SORT_KEYS)
+
+
+def changed_rows(closing: Closing) -> Iterator[tuple[bytes, bytes | None]]:
+    """The mutable rows of tiers, hearing and dimension values that changed since the last call."""
+    for name, tiers in sorted(closing.judge.tiers.rules.items()):
+        keyed = {tier_key(name, closing.scopes.items[row]): row for row in tiers.dirty}
+        for key in sorted(keyed):
+            state = tiers.states.get(keyed[key])
+            yield key, None if state is None else pack_tier(state)
+        tiers.dirty.clear()
+        if tiers.heard_dirty:
+            yield HEARD + name.encode(), pack_heard(closing, tiers)
+            tiers.heard_dirty = False
+    for name in sorted(closing.leaves.fresh):
+        yield VALUES + name.encode(), orjson.dumps(sorted(closing.leaves.admitted[name]))
+    closing.leaves.fresh.clear()
+
+
+class Memory:
+    """The rows of one evaluation: what is written at a commit, and how the state is made of them again."""
+
+    def __init__(self, rows: VersionedRows) -> None:
+        self._rows = rows
+        self._stored: set[bytes] = set()
+        self._successions = 0
+
+    def commit(self, state: State, version: int) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:
+        """The rows that changed since the last commit, and the commit row."""
+        rows = [self._rows.put(key, body, version, mutable=False) for key, body in self._cells(state, version)]
+        for key, changed in self._changed(state).items():
+            if changed is not None:
+                self._stored.add(key)
+                rows.append(self._rows.put(key, changed, version))
+            elif key in self._stored:
+                self._stored.discard(key)
+                gone = self._rows.delete(key, version)
+                rows += [gone] if gone else []
+        return rows, self._rows.commit(orjson.dumps(_pack(state)), version)
+
+    def confirmed(self) -> list[tuple[bytes, bytes | None]]:
+        """The tombstones that may be written once the commit row is confirmed."""
+        return list(self._rows.confirmed())
+
+    def restore(self, state: State) -> None:
+        """Make a fresh state what it was at the last commit; StateError when the rows cannot be read."""
+        if self._rows.commit_body is None:
+            return
+        try:
+            self._restore(state, orjson.loads(self._rows.commit_body), dict(self._rows.items()))
+        except (ValidationError, KeyError, TypeError, ValueError) as error:
+            raise StateError(f"the stored state cannot be read: {error!r}", remedy="planwatch rebuild") from error
+
+    def _restore(self, state: State, packed: dict[str, Any], rows: dict[bytes, bytes]) -> None:
+        self._stored = {key for key in rows if not key.startswith(CELLS)}
+        _unpack(state, packed)
+        if CATALOGUE not in rows:
+            return
+        closing = state.install(Catalogue.model_validate_json(rows[CATALOGUE]))
+        for key in sorted(rows):
+            if key.startswith(VALUES):
+                restore_values(closing, key, rows[key])
+        if state.frontier_ms is not None:
+            restore_cells(closing, (decode_row(k, rows[k]) for k in sorted(rows) if k.startswith(CELLS)), state.frontier_ms)
+        for key in sorted(rows):
+            if key.startswith(TIER):
+                restore_tier(closing, key, rows[key])
+            elif key.startswith(HEARD):
+                restore_heard(closing, key, rows[key])
+            elif key.startswith(GROWING):
+                state.pending.grow(decode_page(rows[key]))
+        if state.since.first_ms is not None:
+            closing.expect(state.since.first_ms)
+        for tiers in closing.judge.tiers:
+            tiers.wind_all()
+
+    def _cells(self, state: State, version: int) -> Iterator[tuple[bytes, bytes]]:
+        if state.closing is None or state.frontier_ms is None:
+            return
+        yield from state.closing.journal.take(state.frontier_ms)
+        for key in state.closing.journal.retire(state.frontier_ms):
+            self._rows.delete(key, version, mutable=False)
+
+    def _changed(self, state: State) -> dict[bytes, bytes | None]:
+        changed: dict[bytes, bytes | None] = {}
+        if state.closing is None:
+            return changed
+        if state.successions != self._successions:
+            self._successions = state.successions
+            changed.update(dict.fromkeys(sorted(k for k in self._stored if k.startswith((TIER, HEARD)))))
+            changed[CATALOGUE] = state.closing.catalogue.model_dump_json(by_alias=True).encode()
+        changed.update(changed_rows(state.closing))
+        touched, state.pending.touched = state.pending.touched, set()
+        for key in sorted(touched):
+            page = state.pending.growing.get(key)
+            changed[growing_key(key)] = None if page is None else encode_page(page)
+        return changed
+
+
+def _pack(state: State) -> dict[str, Any]:
+    return {
+        "frontier_ms": state.frontier_ms,
+        **pack_frontier(state.frontier),
+        **pack_measures(state.columns, state.since),
+        "layouts": state.layouts,
+        "late": state.pending.late(state.frontier_ms),
+    }
+
+
+def _unpack(state: State, packed: dict[str, Any]) -> None:
+    state.frontier_ms = packed["frontier_ms"]
+    state.frontier = unpack_frontier(packed)
+    state.columns, state.since = unpack_measures(packed)
+    state.layouts = {name: (tuple(keys), tuple(names)) for name, (keys, names) in packed["layouts"].items()}
+    state.late = dict(packed["late"])
+
+
+def restore_cells(closing: Closing, rows: Iterable[Row], frontier_ms: int) -> None:
+    """Put rows of cells back into panes and windows."""
+    closing.store.prune(frontier_ms)
+    want = closing.catalogue.dimension_names
+    for row in rows:
+        numbers = closing.leaves.restore(in_dimensions(leaf, row.dimensions, want) for leaf in row.leaves)
+        closing.scopes.grow()
+        table = fold_rows(numbers, closing.columns.widen(row.values), closing.columns)
+        scopes = closing.scopes.roll_up(table, closing.columns)
+        closing.journal.restore(row, table, closing.store, scopes, frontier_ms)
+    closing.rebuild(frontier_ms)
+
+
+def restore_tier(closing: Closing, key: bytes, body: bytes) -> None:
+    """Put back a tier row."""
+    rule, _, text = key.removeprefix(TIER).decode().partition("|")
+    tiers = closing.judge.tiers.rules.get(rule)
+    row = _row(closing, text)
+    if tiers is not None and row is not None:
+        tiers.reserve(len(closing.scopes))
+        tiers.restore(row, unpack_tier(body))
+
+
+def restore_heard(closing: Closing, key: bytes, body: bytes) -> None:
+    """Put back a hearing row."""
+    tiers = closing.judge.tiers.rules.get(key.removeprefix(HEARD).decode())
+    for text, at in orjson.loads(body).items() if tiers is not None else ():
+        row = _row(closing, text)
+        if row is not None and tiers is not None:
+            tiers.reserve(len(closing.scopes))
+            tiers.heard[row] = at
+
+
+def restore_values(closing: Closing, key: bytes, body: bytes) -> None:
+    """Put back the values of a dimension that were admitted."""
+    admitted = closing.leaves.admitted.get(key.removeprefix(VALUES).decode())
+    if admitted is not None:
+        admitted.update(orjson.loads(body))
+
+
+def _row(closing: Closing, text: str) -> int | None:
+    scope = scope_of(text)
+    names = [name for name in closing.catalogue.dimension_names if name in scope]
+    if len(names) != len(scope):
+        return None
+    return closing.scopes.enter(tuple((name, scope[name]) for name in names))

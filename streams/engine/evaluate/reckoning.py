@@ -1,0 +1,106 @@
+"""Figures of a pane end: every KPI where its content changed or a clock fell due, in parts of bounded size.
+
+A KPI that raises is set aside with its problem and written no more until the next catalogue.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+import numpy as np
+
+from streams.decisions.formula import Column
+from streams.engine.evaluate.bench import Bench
+from streams.engine.evaluate.columns import Rows
+from streams.engine.evaluate.judging import Judgement
+from streams.engine.evaluate.outcome import Outcome
+from streams.engine.evaluate.plans import KpiPlan, Plans, Problem
+from streams.engine.evaluate.scopes import Scopes
+from streams.engine.evaluate.store import Store
+from streams.engine.evaluate.sums import WindowSums
+from streams.engine.figures import FigureBlock, Figures
+from streams.windows.spans import Interval, ToDate
+
+#: figures in one part, about
+PART = 100_000
+
+
+class Reckoning:
+    """The KPIs in force and where their sums are."""
+
+    def __init__(self, plans: Plans, store: Store, scopes: Scopes, windows: list[WindowSums]) -> None:
+        self._plans = plans
+        self._store = store
+        self._scopes = scopes
+        self._windows = windows
+
+    def outcomes(
+        self,
+        bench: Bench,
+        end_ms: int,
+        judgement: Judgement,
+        due: set[str],
+        late: Mapping[tuple[int, int], Rows],
+    ) -> Iterator[Outcome]:
+        """The outcome of a pane end; more than one where its figures are many."""
+        problems = list(judgement.problems)
+        transitions = judgement.transitions
+        blocks: list[FigureBlock] = []
+        size = 0
+        for block in chain(self.blocks(bench, end_ms, judgement, due, problems), self._late(late, problems)):
+            blocks.append(block)
+            size += len(block)
+            if size >= PART:
+                yield Outcome(end_ms, transitions, Figures(blocks), problems)
+                transitions, blocks, problems, size = [], [], [], 0
+        yield Outcome(end_ms, transitions, Figures(blocks), problems)
+
+    def blocks(
+        self, bench: Bench, end_ms: int, judgement: Judgement, due: set[str], problems: list[Problem]
+    ) -> Iterator[FigureBlock]:
+        """Figures of every KPI on the bench, in the order of KPIs, windows, scopes."""
+        for name, kpi in list(self._plans.kpis.items()):
+            try:
+                at = bench.written(kpi, due=name in due)
+                values = bench.values(kpi)[at]
+            except (ArithmeticError, ValueError, KeyError, IndexError, TypeError) as error:
+                problems.append(self._set_aside(name, error))
+                continue
+            hoped = judgement.expected.get(name)
+            expected = None if hoped is None else _expected(len(bench), hoped)[at]
+            known = ~np.isnan(values)
+            if not known.all():
+                at, values = at[known], values[known]
+                expected = None if expected is None else expected[known]
+            if len(at):
+                yield FigureBlock(name, end_ms, bench.labels, at, values, expected)
+
+    def _late(self, late: Mapping[tuple[int, int], Rows], problems: list[Problem]) -> Iterator[FigureBlock]:
+        """Closed calendar periods that got late content, written again at their own end."""
+        for (window, start), rows in sorted(late.items()):
+            sums = self._windows[window]
+            spec = sums.spec
+            if not isinstance(spec, ToDate) or start < self._store.edge("d"):
+                continue
+            end = spec.closes(start, self._store.calendar)
+            whole = WindowSums(spec, self._store.columns, self._store.calendar)
+            whole.rebuild(end, self._store, len(self._scopes))
+            here: list[WindowSums] = [whole if number == window else other for number, other in enumerate(self._windows)]
+            bench = Bench(here, self._scopes, {window: rows}, {})
+            yield from self.blocks(bench, end, Judgement(), set(), problems)
+
+    def _set_aside(self, name: str, error: Exception) -> Problem:
+        del self._plans.kpis[name]
+        return Problem("kpi", name, f"{type(error).__name__}: {error}")
+
+
+def _expected(size: int, hoped: list[tuple[Rows, Column]]) -> Column:
+    """Expectations by position; where several rules have one, that of the first rule."""
+    found = np.full(size, np.nan)
+    for at, expected in reversed(hoped):
+        found[at] = expected
+    return found
+
+
+def kpis_of(plans: Plans) -> list[KpiPlan]:
+    """The KPIs in the order in which their figures are written."""
+    return list(plans.kpis.values())

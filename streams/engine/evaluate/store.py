@@ -1,0 +1,143 @@
+"""The panes that are kept: minutes, hours and days, each as tables of leaves and of scopes.
+
+Whatever becomes known is added to its minute (while minutes are kept), its hour and its day, so that each grain
+holds all that is known of its panes. Knows nothing of windows or KPIs.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+from schemas.catalogue import Installation
+from schemas.period import DAY_MS, HOUR_MS
+from streams.engine.evaluate.columns import Columns, Table, fold_tables
+from streams.windows.panes import Calendar
+from streams.windows.spans import Interval, PaneGrain
+
+_PARTS = 8
+GRAINS: tuple[PaneGrain, ...] = ("m", "h", "d")
+NESTED: dict[str, tuple[PaneGrain, ...]] = {"m": ("m", "h", "d"), "h": ("h", "d"), "d": ("d",)}
+
+
+class Pile:
+    """Tables that are merged when somebody reads them, or when they become many."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: list[Table] = []
+
+    def add(self, table: Table, columns: Columns) -> None:
+        """Lay one more on it."""
+        self._parts.append(table)
+        if len(self._parts) >= _PARTS:
+            self.table(columns)
+
+    def table(self, columns: Columns) -> Table:
+        """All of it as one table."""
+        if len(self._parts) > 1 or self._parts[0].values.shape[1] < len(columns):
+            widened = [Table(part.rows, columns.widen(part.values)) for part in self._parts]
+            self._parts = [fold_tables(widened, columns)]
+        return self._parts[0]
+
+
+class Panes:
+    """The panes of one grain by their start, in order."""
+
+    def __init__(self) -> None:
+        self.leaves: dict[int, Pile] = {}
+        self.scopes: dict[int, Pile] = {}
+        self.starts: list[int] = []
+
+    def add(self, start: int, leaves: Table, scopes: Table, columns: Columns) -> None:
+        """Add what became known of a pane."""
+        if start not in self.leaves:
+            self.leaves[start], self.scopes[start] = Pile(), Pile()
+            insort(self.starts, start)
+        self.leaves[start].add(leaves, columns)
+        self.scopes[start].add(scopes, columns)
+
+    def within(self, interval: Interval) -> list[int]:
+        """Starts of the panes whose start lies in the interval."""
+        begin = bisect_left(self.starts, interval.start)
+        return self.starts[begin : bisect_left(self.starts, interval.end, lo=begin)]
+
+    def first_from(self, ms: int) -> int | None:
+        """The start of the first pane that begins at or after this instant."""
+        at = bisect_left(self.starts, ms)
+        return self.starts[at] if at < len(self.starts) else None
+
+    def prune(self, edge: int) -> None:
+        """Forget the panes that begin before this instant."""
+        gone = bisect_left(self.starts, edge)
+        for start in self.starts[:gone]:
+            del self.leaves[start], self.scopes[start]
+        del self.starts[:gone]
+
+
+class Kept:
+    """How long each grain is kept, with room for a window's own edge."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.length: dict[PaneGrain, int] = {
+            "m": max(installation.keep_minutes.ms, HOUR_MS) + HOUR_MS,
+            "h": max(installation.keep_hours.ms, 7 * DAY_MS) + DAY_MS,
+            "d": installation.keep_days.ms + DAY_MS,
+        }
+
+    def edge(self, grain: PaneGrain, at_ms: int, calendar: Calendar) -> int:
+        """Panes of this grain that begin before it are not kept any more."""
+        return calendar.floor(grain, at_ms - self.length[grain])
+
+
+class Store:
+    """All panes that are kept at `at_ms`."""
+
+    def __init__(self, columns: Columns, calendar: Calendar, kept: Kept) -> None:
+        self.columns = columns
+        self.calendar = calendar
+        self.kept = kept
+        self.panes: dict[PaneGrain, Panes] = {grain: Panes() for grain in GRAINS}
+        self.late = 0
+        self._edges: dict[PaneGrain, int] = dict.fromkeys(GRAINS, -(2**62))
+
+    def add(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table, end_ms: int) -> None:
+        """Add what became known of a pane in the pane that ends at `end_ms`."""
+        if self.calendar.end("h", self.calendar.floor("h", start)) < end_ms:
+            self.late += 1
+        for nested in NESTED[grain]:
+            self.put(nested, self.calendar.floor(nested, start), leaves, scopes)
+
+    def put(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table) -> None:
+        """Add to one grain only, unless the pane is not kept any more."""
+        if start >= self._edges[grain]:
+            self.panes[grain].add(start, leaves, scopes, self.columns)
+
+    def edge(self, grain: PaneGrain) -> int:
+        """The start of the oldest pane that may be kept."""
+        return self._edges[grain]
+
+    def prune(self, at_ms: int) -> None:
+        """Forget what is too old for time `at_ms`."""
+        for grain in GRAINS:
+            edge = self.kept.edge(grain, at_ms, self.calendar)
+            if edge > self._edges[grain]:
+                self._edges[grain] = edge
+                self.panes[grain].prune(edge)
+
+    def scopes(self, grain: PaneGrain, interval: Interval) -> Iterator[tuple[int, Table]]:
+        """Pane starts and scope tables of the panes that begin in the interval."""
+        panes = self.panes[grain]
+        for start in panes.within(interval):
+            yield start, panes.scopes[start].table(self.columns)
+
+    def scope_table(self, grain: PaneGrain, start: int) -> Table | None:
+        """The scopes of one pane, None when nothing is known of it."""
+        pile = self.panes[grain].scopes.get(start)
+        return pile.table(self.columns) if pile else None
+
+    def leaf_tables(self, grain: PaneGrain, starts: Iterable[int]) -> Iterator[tuple[int, Table]]:
+        """The leaves of these panes, where anything is known of them."""
+        piles = self.panes[grain].leaves
+        for start in starts:
+            if start in piles:
+                yield start, piles[start].table(self.columns)

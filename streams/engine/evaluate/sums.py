@@ -1,0 +1,144 @@
+"""The sums of one window over every scope, kept up to date as panes enter and leave.
+
+What enters is added, what leaves is subtracted: integers, so nothing drifts. A calendar window begins anew with
+its period. Smallest and largest cannot be taken back; where the one that leaves was the extreme, they are found
+again in the panes that stay.
+"""
+
+import numpy as np
+
+from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
+from streams.engine.evaluate.store import Store
+from streams.windows.panes import Calendar
+from streams.windows.spans import Interval, Rolling, Spec, ToDate
+
+_NONE: Rows = np.empty(0, dtype=np.int64)
+_ROOM = 64
+
+
+class WindowSums:
+    """One window: its interval now, and a row of sums for each scope."""
+
+    def __init__(self, spec: Spec, columns: Columns, calendar: Calendar) -> None:
+        self.spec = spec
+        self.interval = Interval(-(2**62), -(2**62))
+        self.filled = False
+        self._columns = columns
+        self._calendar = calendar
+        self._values: Ints = columns.blanks(_ROOM)
+
+    def take(self, rows: Rows) -> Ints:
+        """The sums of these scopes."""
+        self.reserve(int(rows.max()) + 1 if len(rows) else 0)
+        return self._values[rows]
+
+    def present(self, count: int) -> Rows:
+        """The scopes, of the first `count`, with anything in the window."""
+        self.reserve(count)
+        return np.flatnonzero((self._values[:count] != self._columns.blank).any(axis=1))
+
+    def reserve(self, count: int) -> None:
+        """Have room for this many scopes."""
+        have = len(self._values)
+        if count > have:
+            self._values = np.vstack([self._values, self._columns.blanks(max(count, 2 * have) - have)])
+
+    def open_for(self, pane_start: int) -> bool:
+        """Whether what becomes known of this pane still counts in it."""
+        return pane_start >= self.interval.start
+
+    def enter(self, table: Table) -> None:
+        """Add what became known of a pane that lies in the window."""
+        rows = table.rows
+        self.reserve(int(rows[-1]) + 1)
+        if self._columns.plain:
+            self._values[rows] += table.values
+        else:
+            self._values[rows] = self._columns.merge(self._values[rows], table.values)
+        self.filled = True
+
+    def foresee(self, row: int, end_ms: int, store: Store) -> Ints:
+        """What of the panes that are closed will be in the window at a later pane end, for one scope."""
+        rows = np.array([row], dtype=np.int64)
+        start = self.spec.at(end_ms, self._calendar).start
+        if start == self.interval.start:
+            return self.take(rows)
+        found = self._columns.blanks(1)
+        for _, table in store.scopes(self.spec.grain, Interval(start, 2**62)):
+            wanted, here = table.pick(rows)
+            if len(wanted):
+                found = self._columns.merge(found, table.values[here])
+        return found
+
+    def move(self, end_ms: int, store: Store) -> Rows:
+        """Bring the window to this pane end; gives the scopes from which anything left."""
+        interval = self.spec.at(end_ms, self._calendar)
+        edge, self.interval = self.interval.start, interval
+        if interval.start == edge:
+            return _NONE
+        if isinstance(self.spec, ToDate):
+            return self._clear()
+        return self._leave(store, Interval(edge, interval.start), self.spec)
+
+    def rebuild(self, end_ms: int, store: Store, scopes: int) -> None:
+        """Make the sums anew from the panes."""
+        self.interval = self.spec.at(end_ms, self._calendar)
+        self._values = self._columns.blanks(max(scopes, _ROOM))
+        self.filled = False
+        for _, table in store.scopes(self.spec.grain, self.interval):
+            self.enter(table)
+
+    def next_change(self, store: Store) -> int | None:
+        """The next pane end at which something leaves, or a period that has content is whole or over."""
+        if isinstance(self.spec, ToDate):
+            if not self.filled:
+                return None
+            closes = self.spec.closes(self.interval.start, self._calendar)
+            return closes if closes > self.interval.end else self.interval.end + 60_000
+        first = store.panes[self.spec.grain].first_from(self.interval.start)
+        return None if first is None else self.spec.leaves(first, self._calendar)
+
+    def is_whole(self, end_ms: int) -> bool:
+        """Whether its calendar period ends here."""
+        return isinstance(self.spec, ToDate) and end_ms == self.spec.closes(self.interval.start, self._calendar)
+
+    def natural(self, rows: Rows) -> Floats:
+        """The sums of these scopes in natural units."""
+        return self._columns.natural(self.take(rows))
+
+    def _clear(self) -> Rows:
+        rows = self.present(len(self._values)) if self.filled else _NONE
+        if len(rows):
+            self._values[rows] = self._columns.blank
+        self.filled = False
+        return rows
+
+    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Rows:
+        left = []
+        for _, table in store.scopes(spec.grain, gone):
+            rows, values = table.rows, table.values
+            self.reserve(int(rows[-1]) + 1)
+            now = self._values[rows]
+            left.append(rows)
+            if self._columns.plain:
+                self._values[rows] = now - values
+            else:
+                self._values[rows] = self._columns.less(now, values)
+                self._search(store, rows, now, values)
+        if not left:
+            return _NONE
+        return np.unique(np.concatenate(left)) if len(left) > 1 else left[0]
+
+    def _search(self, store: Store, rows: Rows, now: Ints, gone: Ints) -> None:
+        """Find smallest and largest again for scopes whose extreme has left."""
+        extreme = self._columns.extreme
+        same = (now[:, extreme] == gone[:, extreme]) & (gone[:, extreme] != self._columns.blank[extreme])
+        lost = rows[same.any(axis=1)]
+        if not len(lost):
+            return
+        found = self._columns.blanks(len(lost))
+        for _, table in store.scopes(self.spec.grain, Interval(self.interval.start, 2**62)):
+            wanted, here = table.pick(lost)
+            if len(wanted):
+                found[wanted] = self._columns.merge(found[wanted], table.values[here])
+        self._values[np.ix_(lost, extreme)] = found[:, extreme]
