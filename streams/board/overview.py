@@ -32,7 +32,7 @@ def overview(catalogue: Catalogue) -> str:
     for kpi in catalogue.kpis.values():
         board = board.with_panel(_now(catalogue, kpi))
     history = [_history(catalogue, kpi) for kpi in catalogue.kpis.values()]
-    board = board.with_row(sdk.folded("History · 历史", [*history, _transitions(catalogue)]))
+    board = board.with_row(sdk.folded("History · 历史", [_transitions(catalogue), *history]))
     return sdk.to_text(board.with_row(sdk.folded("Planwatch itself · 系统自身", list(health_panels()))))
 
 

@@ -4,25 +4,29 @@ Decides how things look. Refuses to know KPIs or queries.
 """
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
-from grafana_foundation_sdk.builders import (
-    common,
-    dashboard,
-    prometheus,
-    stat,
-    statetimeline,
-    table,
-    timeseries,
-)
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.cog.variants import Dataquery
-from grafana_foundation_sdk.models import common as looks
-from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+with warnings.catch_warnings():
+    # The classic form of a dashboard is the one that Grafana provisions from files, in every version.
+    warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
+    from grafana_foundation_sdk.builders import (
+        common,
+        dashboard,
+        prometheus,
+        stat,
+        statetimeline,
+        table,
+        timeseries,
+    )
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.variants import Dataquery
+    from grafana_foundation_sdk.models import common as looks
+    from grafana_foundation_sdk.models import dashboard as model
+    from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 PROMETHEUS = model.DataSourceRef(type_val="prometheus", uid="planwatch-prometheus")
 INFLUXDB = model.DataSourceRef(type_val="influxdb", uid="planwatch-influxdb")

@@ -28,7 +28,7 @@ def flux_kpi(kpi: str, fields: Sequence[str], dimensions: Sequence[str]) -> str:
         f'r._measurement == "kpi" and r.kpi == "{kpi}"',
         'r.window == "${window}" and r.level == "${level}"',
         f"({wanted})",
-        *(f"(not exists r.{name} or r.{name} =~ /^${{{name}:regex}}$/)" for name in dimensions),
+        *(f"(not exists r.{name} or r.{name} =~ /^(${{{name}:regex}})$/)" for name in dimensions),
     ]
     columns = ", ".join(f'"{name}"' for name in ("_time", "_value", "_field", *dimensions))
     return "\n".join(
