@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
+import numpy as np
+import numpy.typing as npt
+
 from streams.decisions.formula import Column
 
 ScopeItems = tuple[tuple[str, str], ...]
@@ -37,32 +40,41 @@ def level_of(scope: ScopeItems) -> str:
     return "+".join(name for name, _ in scope) or "company"
 
 
+#: window, level and scope of a figure
+Label = tuple[str, str, ScopeItems]
+
+
 @dataclass(frozen=True, slots=True)
 class FigureBlock:
-    """The figures of one KPI and window at one end: scopes, values and expectations side by side.
+    """The figures of one KPI at one end: values and expectations beside the places of their labels.
 
-    Rows are in the order of their scopes. NaN in `expected` is no expectation; `values` holds no NaN.
+    `at` are positions in `labels`, in the order of windows and scopes. `values` holds no NaN; NaN in `expected`
+    (or None for the whole block) is no expectation.
     """
 
     kpi: str
-    window: str
     end_ms: int
-    scopes: Sequence[ScopeItems]
+    labels: Sequence[Label]
+    at: npt.NDArray[np.int64]
     values: Column
-    expected: Column
+    expected: Column | None = None
+
+    def __len__(self) -> int:
+        return len(self.at)
 
     def __iter__(self) -> Iterator[Figure]:
-        values, expected = self.values.tolist(), self.expected.tolist()
-        for scope, value, hoped in zip(self.scopes, values, expected, strict=True):
-            known = hoped if hoped == hoped else None
-            yield Figure(self.kpi, self.window, level_of(scope), scope, self.end_ms, value, known)
+        kpi, end_ms, labels = self.kpi, self.end_ms, self.labels
+        hopes = [None] * len(self.at) if self.expected is None else self.expected.tolist()
+        for at, value, hope in zip(self.at.tolist(), self.values.tolist(), hopes, strict=True):
+            window, level, scope = labels[at]
+            yield Figure(kpi, window, level, scope, end_ms, value, hope if hope == hope else None)
 
 
 class Figures(Sequence[Figure]):
     """A read-only list of figures that makes each only when it is read.
 
-    >>> import numpy as np
-    >>> block = FigureBlock("orders", "1h", 60_000, [()], np.array([3.0]), np.array([np.nan]))
+    >>> labels = [("1h", "company", ())]
+    >>> block = FigureBlock("orders", 60_000, labels, np.array([0]), np.array([3.0]))
     >>> list(Figures([block]))[0].value
     3.0
     """
@@ -73,7 +85,7 @@ class Figures(Sequence[Figure]):
         self.blocks = blocks
 
     def __len__(self) -> int:
-        return sum(len(block.scopes) for block in self.blocks)
+        return sum(len(block) for block in self.blocks)
 
     def __iter__(self) -> Iterator[Figure]:
         for block in self.blocks:

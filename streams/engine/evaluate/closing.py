@@ -148,7 +148,7 @@ class Closing:
     def close(self, end_ms: int, entries: Sequence[Entry]) -> Iterator[Outcome]:
         """Bring everything to this pane end, and hand over what follows in parts of bounded size."""
         self.store.prune(end_ms)
-        self.journal.turn(end_ms)
+        self.journal.turn(end_ms - MINUTE_MS)
         touched = _Touched()
         for window, sums in enumerate(self.windows):
             touched.change(window, sums.move(end_ms, self.store))
