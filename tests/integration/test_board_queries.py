@@ -100,8 +100,10 @@ async def scraped(prometheus: Prometheus, catalogue: Catalogue, tmp_path: Path) 
     """A Prometheus that has scraped all of it some times, so that rates exist."""
     page = StagePage("127.0.0.1", 0, stage_metrics(catalogue, tmp_path), health=Health())
     await page.start()
-    prometheus.scrape([f"127.0.0.1:{page.port}"], wait=False)
-    await until(lambda: prometheus.value('count_over_time(up{job="planwatch"}[1m]) > 3') is not None, 30)
+    target = f"127.0.0.1:{page.port}"
+    prometheus.scrape([target], wait=False)
+    scrapes = f'sum_over_time(up{{instance="{target}"}}[1m])'
+    await until(lambda: (prometheus.value(scrapes) or 0) > 3, 30)
     yield prometheus
     await page.stop()
 
