@@ -30,10 +30,15 @@ ATTRIBUTES = 16
 _EXACTLY = Context(prec=700)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_MINUTE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):[0-5]\d:", re.ASCII)
-_ZONE = re.compile(r"[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
-_SECONDS = re.compile(r"[0-5]\d\.\d+", re.ASCII)
-_WHOLE_SECONDS = {f"{second:02}": second * 1000 for second in range(60)}
+_RFC_3339 = re.compile(
+    r"(?P<minute>\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d:)(?P<second>[0-5]\d)(?:\.(?P<fraction>\d+))?"
+    r"(?P<zone>[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+#: what was read lately: minute and zone → epoch ms, second with fraction → ms
+_MEMORY = 65_536
+_minutes: dict[str, int] = {}
+_seconds: dict[str, int] = {}
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?", re.ASCII)
 
@@ -50,37 +55,43 @@ def epoch_ms(value: Any) -> int:
     (1795312800123, 1795312800123)
     """
     if value.__class__ is str:
-        ms = _from_text(value)
-    elif value.__class__ is int:
-        ms = int(value)
-    else:
-        raise refused(RefusalReason.BAD_TIME, "a time is RFC 3339 text with offset, or epoch milliseconds")
+        zone = -1 if value[-1:] in "Zz" else -6
+        minute = _minutes.get(value[:17] + value[zone:])
+        second = _seconds.get(value[17:zone])
+        return _read_time(value, zone) if minute is None or second is None else minute + second
+    if value.__class__ is int:
+        return _within_reach(value)
+    raise refused(RefusalReason.BAD_TIME, "a time is RFC 3339 text with offset, or epoch milliseconds")
+
+
+def _read_time(text: str, zone: int) -> int:
+    """Read a time for the first time. Few minutes and seconds are read often: they are remembered."""
+    parts = _RFC_3339.fullmatch(text)
+    if not parts:
+        raise _not_a_time(text)
+    try:
+        start = datetime.fromisoformat(f"{parts['minute']}00{parts['zone'].upper()}")
+    except ValueError:
+        raise _not_a_time(text) from None
+    minute = _within_reach((start - _EPOCH) // _MS)
+    second = int(parts["second"]) * 1000 + int(((parts["fraction"] or "") + "000")[:3])
+    _remember(_minutes, text[:17] + text[zone:], minute)
+    _remember(_seconds, text[17:zone], second)
+    return minute + second
+
+
+def _remember(memory: dict[str, int], key: str, known: int) -> None:
+    if len(memory) >= _MEMORY:
+        memory.clear()
+    memory[key] = known
+
+
+def _within_reach(ms: int) -> int:
     if EARLIEST_MS <= ms < LATEST_MS:
         return ms
     if ms < EARLIEST_MS:
         raise refused(RefusalReason.BEFORE_2000, "the time lies before the year 2000")
     raise refused(RefusalReason.FROM_THE_FUTURE, "the time lies beyond the year 3000")
-
-
-def _from_text(text: str) -> int:
-    zone = text[-1:] if text[-1:] in "Zz" else text[-6:]
-    minute: int | None = _minute_ms(text[:17], zone)
-    rest = text[17 : len(text) - len(zone)]
-    seconds = _WHOLE_SECONDS.get(rest)
-    if minute is None or (seconds is None and not _SECONDS.fullmatch(rest)):
-        raise _not_a_time(text)
-    return minute + (int((rest[:2] + rest[3:] + "00")[:5]) if seconds is None else seconds)
-
-
-@lru_cache(maxsize=4096)
-def _minute_ms(minute: str, zone: str) -> int | None:
-    """The start of a minute, None when it is not one: few of them are read often."""
-    if not _MINUTE.fullmatch(minute) or not _ZONE.fullmatch(zone):
-        return None
-    try:
-        return (datetime.fromisoformat(minute + "00" + zone.upper()) - _EPOCH) // _MS
-    except (ValueError, OverflowError):
-        return None
 
 
 def _not_a_time(text: str) -> PydanticCustomError:

@@ -26,7 +26,7 @@ MODEL = Complaint
 EXAMPLE = {
     "kind": "complaint",
     "event_id": "complaint-5521",
-    "occurred_at": "2026-11-22T11:42:00+08:00",
+    "occurred_at": "2025-11-22T11:42:00+08:00",
     "dimensions": {"region": "East", "channel": "phone"},
     "category": "delivery",
     "severity": 3,

@@ -31,7 +31,7 @@ MODEL = Mention
 EXAMPLE = {
     "kind": "mention",
     "event_id": "weibo-4987123400021",
-    "occurred_at": "2026-11-22T12:31:44+08:00",
+    "occurred_at": "2025-11-22T12:31:44+08:00",
     "dimensions": {"region": "East", "product_line": "Bikes"},
     "platform": "weibo",
     "text": "新车很好骑",

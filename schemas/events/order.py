@@ -33,11 +33,11 @@ class Order(Event):
 MODEL = Order
 EXAMPLE = {
     "kind": "order",
-    "event_id": "order-20261122-0042-1",
-    "occurred_at": "2026-11-22T10:00:00+08:00",
+    "event_id": "order-20251122-0042-1",
+    "occurred_at": "2025-11-22T10:00:00+08:00",
     "dimensions": {"region": "East", "product_line": "Bikes", "channel": "store"},
     "attributes": {"cashier": "17"},
-    "order_id": "20261122-0042",
+    "order_id": "20251122-0042",
     "line": 1,
     "customer_id": "c-77",
     "amount": "1299.00",

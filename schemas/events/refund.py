@@ -24,11 +24,11 @@ class Refund(Event):
 MODEL = Refund
 EXAMPLE = {
     "kind": "refund",
-    "event_id": "refund-20261122-0007",
-    "occurred_at": "2026-11-22T15:30:00+08:00",
+    "event_id": "refund-20251122-0007",
+    "occurred_at": "2025-11-22T15:30:00+08:00",
     "dimensions": {"region": "East", "product_line": "Bikes", "channel": "store"},
     "amount": "1299.00",
     "currency": "CNY",
     "reason": "damaged",
-    "order_id": "20261122-0042",
+    "order_id": "20251122-0042",
 }

@@ -39,8 +39,8 @@ MODEL = Reply
 EXAMPLE = {
     "kind": "reply",
     "event_id": "reply-88213-1",
-    "occurred_at": "2026-11-23T09:05:00+08:00",
+    "occurred_at": "2025-11-23T09:05:00+08:00",
     "dimensions": {"region": "East", "product_line": "Bikes", "channel": "app"},
     "replied_to": "review-88213",
-    "replied_to_at": "2026-11-22T20:15:07.250+08:00",
+    "replied_to_at": "2025-11-22T20:15:07.250+08:00",
 }

@@ -51,9 +51,9 @@ MODEL = Review
 EXAMPLE = {
     "kind": "review",
     "event_id": "review-88213",
-    "occurred_at": "2026-11-22T20:15:07.250+08:00",
+    "occurred_at": "2025-11-22T20:15:07.250+08:00",
     "dimensions": {"region": "East", "product_line": "Bikes", "channel": "app"},
     "rating": 2,
     "text": "送得太慢，包装也破了",
-    "order_id": "20261122-0042",
+    "order_id": "20251122-0042",
 }

@@ -24,8 +24,8 @@ class Survey(Event):
 MODEL = Survey
 EXAMPLE = {
     "kind": "survey",
-    "event_id": "survey-2026-11-9931",
-    "occurred_at": "2026-11-22T18:00:00+08:00",
+    "event_id": "survey-2025-11-9931",
+    "occurred_at": "2025-11-22T18:00:00+08:00",
     "dimensions": {"region": "East"},
     "score": 9,
 }

@@ -23,8 +23,8 @@ class Visit(Event):
 MODEL = Visit
 EXAMPLE = {
     "kind": "visit",
-    "event_id": "visit-20261122-1000-East-click",
-    "occurred_at": 1795312800000,
+    "event_id": "visit-20251122-1000-East-click",
+    "occurred_at": 1763776800000,
     "dimensions": {"region": "East", "channel": "app"},
     "step": "click",
     "count": 12,
