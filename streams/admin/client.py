@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from schemas.errors import BrokerError
 from streams.admin.plan import Existing, Step
@@ -106,19 +106,27 @@ class Admin:
 
     def running_groups(self, groups: Iterable[str]) -> list[str]:
         """Those of the consumer groups that have members now, as far as the broker tells."""
-        with self._asking("list its groups"):
-            states = {one["group_id"]: one["group_state"] for one in self._client.list_groups()}
+        states = self._group_states()
         return [group for group in groups if states.get(group, "Empty") not in ("Empty", "Dead", "Unknown")]
 
     def delete_groups(self, groups: Iterable[str]) -> None:
         """Forget the positions of consumer groups, so that they begin at the beginning."""
-        with self._asking("forget consumer groups"):
-            results = self._client.delete_groups(list(groups))
-        failed = {
-            group: said for group, said in results.items() if said not in ("OK", "GroupIdNotFoundError")
-        }
-        if failed:
-            raise BrokerError(f"consumer groups stay: {failed}", remedy="stop every worker first")
+        known = self._group_states()
+        for group in groups:
+            try:
+                with self._asking("forget consumer groups"):
+                    said = self._client.delete_groups([group])[group]
+            except BrokerError as error:
+                # a cluster that never had a group has no coordinator to ask, and nothing to forget
+                if group in known or not isinstance(error.__cause__, CoordinatorNotAvailableError):
+                    raise
+                continue
+            if said not in ("OK", "GroupIdNotFoundError"):
+                raise BrokerError(f"consumer group {group} stays: {said}", remedy="stop every worker first")
+
+    def _group_states(self) -> dict[str, str]:
+        with self._asking("list its groups"):
+            return {one["group_id"]: one["group_state"] for one in self._client.list_groups()}
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
