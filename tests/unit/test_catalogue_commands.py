@@ -1,0 +1,120 @@
+"""The commands about the catalogue as they are called: what is printed, and with which exit code they end."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from schemas.errors import CatalogueError, InputError
+from streams.catalogue import default_folder, load_catalogue
+from streams.cli.main import root
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs `planwatch WORDS…`; errors of ours come back as the result's exception."""
+    return lambda *words: CliRunner().invoke(root(), [str(word) for word in words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(default_folder(), tmp_path / "catalogue"))
+
+
+def _break(folder: Path) -> None:
+    path = folder / "rules/conversion_down.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("kpi: conversion", "kpi: konversion"), encoding="utf-8"
+    )
+
+
+def test_check_of_a_good_catalogue_says_what_is_in_it(run: Run, folder: Path) -> None:
+    done = run("catalogue", "check", folder)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"{folder}: {len(load_catalogue(folder).kpis)} KPIs, ")
+
+
+def test_check_of_a_broken_catalogue_prints_paths_that_an_editor_opens_and_ends_with_3(
+    run: Run, folder: Path
+) -> None:
+    _break(folder)
+    done = run("catalogue", "check", folder)
+    assert done.exit_code == CatalogueError.exit_code == 3
+    assert done.stdout == (
+        f"{folder}/rules/conversion_down.yaml:3:6: unknown KPI 'konversion_ratio' "
+        "— did you mean 'conversion_ratio'?\n"
+    )
+    assert done.stderr == "1 problem\n"
+
+
+def test_check_as_json_gives_each_problem_in_parts(run: Run, folder: Path) -> None:
+    assert json.loads(run("catalogue", "check", folder, "--json").stdout)["problems"] == []
+    _break(folder)
+    done = run("catalogue", "check", folder, "--json")
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert done.exit_code == 3
+    assert (problem["file"], problem["line"], problem["column"]) == ("rules/conversion_down.yaml", 3, 6)
+
+
+def test_check_looks_at_the_options_of_channels(run: Run, folder: Path) -> None:
+    (folder / "channels.yaml").write_text("- {id: terminal, kind: terminal, options: {color: true}}\n")
+    done = run("catalogue", "check", folder)
+    assert done.exit_code == 3
+    assert "channels.yaml:1:44: unknown key 'color' — did you mean 'colour'?" in done.stdout
+
+
+def test_diff_of_equal_catalogues_is_empty_and_ends_with_0(run: Run, folder: Path) -> None:
+    done = run("catalogue", "diff", default_folder(), folder)
+    assert (done.exit_code, done.stdout) == (0, "")
+
+
+def test_diff_of_different_catalogues_ends_with_1(run: Run, folder: Path) -> None:
+    (folder / "rules/one_star_review.yaml").unlink()
+    done = run("catalogue", "diff", default_folder(), folder)
+    assert (done.exit_code, done.stdout) == (1, "- rules.one_star_review (A review of rating 1)\n")
+    done = run("catalogue", "diff", default_folder(), folder, "--json")
+    assert json.loads(done.stdout) == {"changes": ["- rules.one_star_review (A review of rating 1)"]}
+
+
+def test_diff_with_a_broken_catalogue_is_an_error_with_its_problems(run: Run, folder: Path) -> None:
+    _break(folder)
+    done = run("catalogue", "diff", default_folder(), folder)
+    assert isinstance(done.exception, CatalogueError)
+
+
+def test_init_copies_a_catalogue_that_judges_and_does_not_send(run: Run, tmp_path: Path) -> None:
+    done = run("init", tmp_path / "mine")
+    made, default = load_catalogue(tmp_path / "mine"), load_catalogue(default_folder())
+    assert done.exit_code == 0
+    assert default.installation.live
+    assert not made.installation.live
+    assert made.rules == default.rules
+    for step in ("catalogue check", "rules test", "PLANWATCH_CATALOGUE=", "live: true"):
+        assert step in done.stdout
+
+
+def test_init_takes_an_empty_folder_and_refuses_one_that_is_not(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("init", tmp_path / "empty").exit_code == 0
+    done = run("init", tmp_path / "empty")
+    assert isinstance(done.exception, InputError)
+    assert "nothing is overwritten" in str(done.exception)
+
+
+def test_init_refuses_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert isinstance(run("init", tmp_path / "file").exception, InputError)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_board_is_printed_or_written(run: Run, folder: Path, tmp_path: Path) -> None:
+    printed = run("board", folder)
+    written = run("board", folder, "--out", tmp_path / "new/board.json")
+    assert printed.exit_code == written.exit_code == 0
+    assert (tmp_path / "new/board.json").read_text(encoding="utf-8") == printed.stdout
+    assert json.loads(printed.stdout)["uid"] == "planwatch-overview"
