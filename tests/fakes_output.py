@@ -62,6 +62,7 @@ def exporter_of(
     settings: Settings,
     health: Health | None = None,
     telemetry: Telemetry | None = None,
+    patience_s: float = 0.2,
 ) -> InfluxExporter:
     """An exporter on the fake, with pauses of a few milliseconds."""
     return InfluxExporter(
@@ -70,7 +71,7 @@ def exporter_of(
         health or Health(),
         transport=transport,
         pauses=Pauses(first_s=0.004),
-        patience_s=0.2,
+        patience_s=patience_s,
     )
 
 

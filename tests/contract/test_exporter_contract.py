@@ -80,7 +80,7 @@ async def test_put_returns_at_once_and_a_dead_sink_holds_no_version_back(
     begun = time.perf_counter()
     for version in range(200):
         exporter.put(figures("East", "West") * 10, version)
-    assert time.perf_counter() - begun < 0.2
+    assert time.perf_counter() - begun < 1.0
     await exporter.settle(199)
     await exporter.pace()
     assert exporter.safe_version() >= 199

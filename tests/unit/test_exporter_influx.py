@@ -77,7 +77,7 @@ async def test_put_returns_at_once_while_the_server_hangs_and_settle_falls_back_
     await until(lambda: fake.calls)
     begun = time.perf_counter()
     put(exporter, *range(2, 200))
-    assert time.perf_counter() - begun < 0.1
+    assert time.perf_counter() - begun < 1.0
     await exporter.settle(199)
     assert exporter.safe_version() == 199
     fake.gate.set()
@@ -169,8 +169,8 @@ async def test_wrong_token_warns_at_once_keeps_every_point_and_recovers(tmp_path
     assert "PLANWATCH_INFLUX__TOKEN" in text
     assert "401: unauthorized access" in text
     fake.answer = lambda _: WRITTEN
-    await until(lambda: exporter.depth == 0)
-    assert once(fake.stored) == lines(1, 3)
+    await until(lambda: len(seen) == 2)
+    assert (once(fake.stored), exporter.depth) == (lines(1, 3), 0)
     assert seen == [("influx_refuses", True), ("influx_refuses", False)]
     await exporter.stop()
 
@@ -200,9 +200,8 @@ async def test_without_a_file_memory_is_bounded_and_drops_its_oldest_counted(tmp
     assert sample(telemetry, "planwatch_sink_dropped_points_total", sink="influx", reason="queue_full") == 20
     assert "influx_drops" in {reason.name for reason in health.reasons()}
     fake.answer = lambda _: WRITTEN
-    await until(lambda: exporter.depth == 0)
+    await until(lambda: exporter.depth == 0 and not health.reasons())
     assert once(fake.stored) == [line(1), *lines(22, 31)]
-    assert health.reasons() == []
     await exporter.stop()
 
 
@@ -231,6 +230,21 @@ async def test_folder_that_cannot_be_used_is_a_warning_and_points_still_go(tmp_p
     await exporter.settle(1)
     assert (fake.stored, health.ready) == (lines(1, 1), True)
     assert [reason.name for reason in health.reasons()] == ["influx_spill_failed"]
+    await exporter.stop()
+
+
+async def test_settle_does_not_wait_for_a_server_that_is_known_to_be_down(tmp_path: Path) -> None:
+    exporter = exporter_of(
+        FakeInflux(lambda _: DOWN), output_settings(tmp_path, linger_s=30.0), patience_s=60.0
+    )
+    await exporter.start()
+    put(exporter, 1, 2, 3, 4)
+    await until(lambda: exporter.safe_version() == 4)
+    put(exporter, 5)
+    begun = time.monotonic()
+    await exporter.settle(5)
+    assert exporter.safe_version() == 5
+    assert time.monotonic() - begun < 10
     await exporter.stop()
 
 
@@ -266,7 +280,7 @@ async def test_mistake_of_our_own_costs_one_batch_and_not_the_exporter(tmp_path:
 
 async def test_pace_waits_while_the_server_is_behind_and_not_when_it_is_down(tmp_path: Path) -> None:
     fake = FakeInflux()
-    exporter = exporter_of(fake, output_settings(tmp_path, queue=40, spill_mb=0))
+    exporter = exporter_of(fake, output_settings(tmp_path, queue=40, spill_mb=0), patience_s=30.0)
     await exporter.start()
     put(exporter, *range(1, 30))
     await exporter.pace()
@@ -276,7 +290,7 @@ async def test_pace_waits_while_the_server_is_behind_and_not_when_it_is_down(tmp
     await until(lambda: exporter.status()["failures"])
     begun = time.monotonic()
     await exporter.pace()
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 10
     await exporter.stop(0.01)
 
 
@@ -285,7 +299,8 @@ async def test_secret_is_in_neither_status_nor_reasons_nor_log(
 ) -> None:
     health = Health()
     settings = output_settings(tmp_path, url="http://me:hunter22@127.0.0.1:1", token="planwatch:hunter22")
-    exporter = exporter_of(FakeInflux(lambda _: Reply(401, "no")), settings, health)
+    said = "not you, Authorization: Token planwatch:hunter22"
+    exporter = exporter_of(FakeInflux(lambda _: Reply(401, said)), settings, health)
     await exporter.start()
     put(exporter, 1)
     await until(lambda: health.reasons())
