@@ -13,22 +13,12 @@ from schemas.catalogue import Catalogue
 from schemas.incident import Incident, Obligation
 from schemas.kpi import Kpi
 from schemas.period import HOUR_MS
-from schemas.records import Card, Driver
+from schemas.records import Card
 from schemas.rule import Rule
 from schemas.tier import Clock
+from streams.decisions.departure import Departure
 from streams.decisions.incident import Change, rank
-from streams.decisions.wording import (
-    WINDOWS,
-    clean,
-    length,
-    moment,
-    part,
-    percent,
-    quantity,
-    scope_words,
-    signed,
-    values_words,
-)
+from streams.decisions.wording import WINDOWS, clean, length, moment, scope_words, values_words
 
 RESOLVED_COLOUR = "#2e9e44"
 _NO_COLOUR = "#808080"
@@ -47,9 +37,6 @@ _MISSED: dict[Clock, tuple[str, str]] = {
     "solve": ("not solved by {}", "截至 {} 仍未解决"),
     "report": ("no root-cause report by {}", "截至 {} 未提交根因报告"),
 }
-
-#: what the drivers have a share of, by the side on which trouble lies
-_NOUNS = {"below": ("the shortfall", "缺口"), "above": ("the excess", "超出"), "outside": ("the gap", "偏离")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +64,12 @@ class View:
     def kpi(self) -> Kpi | None:
         """The KPI, if the catalogue still has it."""
         return self.catalogue.kpis.get(self.incident.last.kpi)
+
+    @property
+    def departure(self) -> Departure:
+        """The figures of its newest transition."""
+        digits = self.catalogue.installation.minor_digits
+        return Departure(self.incident.last, self.rule, self.kpi, digits)
 
     @property
     def time_zone(self) -> str:
@@ -175,43 +168,7 @@ def _where(view: View, language: Language) -> str:
 
 
 def _how_much(view: View, language: Language) -> str:
-    last, kpi = view.incident.last, view.kpi
-    if last.cause == "quiet":
-        return "没有收到任何事件" if language == "zh" else "no event has arrived"
-    if kpi is None or last.value is None:
-        return ""
-    value = _quantity(view, kpi, last.value, language)
-    if view.rule is not None and view.rule.compare == "value":
-        if last.threshold is None:
-            return value
-        limit = _quantity(view, kpi, last.threshold, language)
-        return f"{value}，阈值 {limit}" if language == "zh" else f"{value}, limit {limit}"
-    if last.expected is None:
-        return value
-    expected = _quantity(view, kpi, last.expected, language)
-    change = _change(view, kpi, language)
-    if language == "zh":
-        return f"{value}，预期 {expected}" + (f"（{change}）" if change else "")
-    return f"{value} vs {expected} expected" + (f" ({change})" if change else "")
-
-
-def _quantity(view: View, kpi: Kpi, value: float, language: Language) -> str:
-    return quantity(value, kpi.unit, language, kpi.digits, view.catalogue.installation.minor_digits)
-
-
-def _change(view: View, kpi: Kpi, language: Language) -> str:
-    last, compare = view.incident.last, view.rule.compare if view.rule is not None else "ratio"
-    if last.value is None or last.expected is None:
-        return ""
-    if compare == "deviation" and last.departure is not None:
-        return f"{signed(last.departure, 1)} σ"
-    if compare == "difference":
-        difference = last.value - last.expected
-        if kpi.unit == "ratio":
-            return signed(100 * difference, 1) + (" 个百分点" if language == "zh" else " points")
-        text = _quantity(view, kpi, difference, language)
-        return f"+{text}" if difference > 0 else text
-    return percent(last.value / last.expected - 1, language) if last.expected > 0 else ""
+    return view.departure.text(language)
 
 
 def _since(view: View, language: Language) -> str:
@@ -227,22 +184,11 @@ def _since(view: View, language: Language) -> str:
 def _drivers(view: View, language: Language) -> str:
     if view.change is Change.RESOLVED:
         return ""
-    drivers = (_driver(view, driver, language) for driver in view.incident.last.drivers)
+    drivers = (
+        view.departure.driver_text(driver, values_words(driver.scope, view.catalogue, language), language)
+        for driver in view.incident.last.drivers
+    )
     return ("；" if language == "zh" else "; ").join(drivers)
-
-
-def _driver(view: View, driver: Driver, language: Language) -> str:
-    zh = language == "zh"
-    where = values_words(driver.scope, view.catalogue, language)
-    if driver.change is not None:
-        moved = percent(driver.change, language, 0)
-    elif view.kpi is not None:
-        moved = _quantity(view, view.kpi, driver.value, language)
-    else:
-        moved = signed(driver.value, 2)
-    bad = view.rule.bad if view.rule is not None else "outside"
-    share = part(driver.share, language) + ("" if zh else " ") + _NOUNS[bad][zh]
-    return f"{where}：{moved}，{share}" if zh else f"{where}: {moved}, {share}"
 
 
 def _inside(view: View, language: Language) -> str:
