@@ -8,13 +8,15 @@ import contextlib
 import signal
 import sys
 import tempfile
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
-#: what is not playing in `--seconds N`: starting, and the last panes' closing
-_AROUND_S = 18.0
+#: what is not playing in `--seconds N`: starting, the last panes' closing, ending
+_AROUND_S = 15.0
+_ENDING_S = 3.0
 _PLAY_S = 40.0
 
 
@@ -38,6 +40,7 @@ def command(
     from streams.demo.broker import embedded_broker
     from streams.demo.installation import environment, make_catalogue
 
+    cast(TextIOWrapper, sys.stdout).reconfigure(line_buffering=True)
     with tempfile.TemporaryDirectory(prefix="planwatch-demo-") as folder, embedded_broker() as bootstrap:
         root = Path(folder)
         sys.stderr.write(f"planwatch demo: embedded broker at {bootstrap}\n")
@@ -49,6 +52,7 @@ def command(
 
 
 async def _show(env: dict[str, str], root: Path, seconds: float | None, seed: int, plain: bool) -> bool:
+    from functools import partial
     from zoneinfo import ZoneInfo
 
     from rich.console import Console
@@ -77,9 +81,12 @@ async def _show(env: dict[str, str], root: Path, seconds: float | None, seed: in
             else:
                 _print_new(story, console)
 
-        session = Session(env, story, WallClock(), root / "worker.log", show, console.print, seed)
+        session = Session(
+            env, story, WallClock(), root / "worker.log", show, partial(console.print, soft_wrap=True), seed
+        )
         play_s = _PLAY_S if seconds is None else min(_PLAY_S, max(12.0, seconds - _AROUND_S))
-        await _until_interrupted(session.run(play_s, seconds))
+        stop_after_s = None if seconds is None else seconds - _ENDING_S
+        await _until_interrupted(session.run(play_s, stop_after_s))
         show()
     return story.told
 
@@ -87,7 +94,9 @@ async def _show(env: dict[str, str], root: Path, seconds: float | None, seed: in
 def _print_new(story: Any, console: Any) -> None:
     while story.lines:
         kind, text = story.lines.popleft()
-        console.print(f"{'»' if kind == 'transition' else ' '} {text}", markup=False, highlight=False)
+        console.print(
+            f"{'»' if kind == 'transition' else ' '} {text}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 async def _until_interrupted(run: Any) -> None:

@@ -59,7 +59,7 @@ def history(day: Timeline, seed: int) -> Iterator[Sent]:
     """The same hours a week ago, all of them normal, in order of time."""
     week = 7 * DAY_MS
     well = replace(day, begin=day.begin - week, fall=day.end + week, recover=day.end + week)
-    yield from play(well, seed, day.begin - week - HOUR_MS, day.end - week + HOUR_MS)
+    yield from play(well, seed, day.begin - week, day.end - week)
 
 
 def play(day: Timeline, seed: int, start_ms: int, stop_ms: int) -> Iterator[Sent]:

@@ -21,7 +21,7 @@ from schemas.errors import BrokerError, PlanwatchError
 from schemas.records import INBOX_RECORD, Receipt, Transition
 from streams.clock import Clock
 from streams.demo.installation import pages
-from streams.demo.scenario import Sent, Timeline, history, play
+from streams.demo.scenario import Sent, Timeline, history, play, timeline
 from streams.demo.story import Story
 from streams.topics import Names
 
@@ -51,17 +51,17 @@ class Session:
 
     async def run(self, play_s: float, stop_after_s: float | None) -> None:
         """Play the scenario within `play_s`, then normal life, until `stop_after_s` or cancelled."""
+        loop = asyncio.get_running_loop()
+        stop_at = None if stop_after_s is None else loop.time() + stop_after_s
         await self._command("topics", "apply")
         with self.log_file.open("wb") as log:
             worker = await self._start_worker(log)
             tasks = [asyncio.create_task(self._read_notices(worker))]
             try:
                 await self._wait_ready(worker)
-                self.say(
-                    "the worker is ready: " + "  ".join(f"{url}/metrics" for url in pages(self.env).values())
-                )
+                self.say("ready: " + "  ".join(f"{url}/metrics" for url in pages(self.env).values()))
                 tasks += [asyncio.create_task(one) for one in (self._watch_inbox(), self._watch_figures())]
-                async with asyncio.timeout(stop_after_s):
+                async with asyncio.timeout_at(stop_at):
                     await self._play(play_s, worker)
             except TimeoutError:
                 self.say("the time is over")
@@ -79,8 +79,8 @@ class Session:
 
     async def _start_worker(self, log: Any) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "streams.cli.main", "worker", env=dict(self.env),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
+            sys.executable, "-m", "streams.cli.main", "worker", env=dict(self.env), start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
         )  # fmt: skip
 
     async def _wait_ready(self, worker: asyncio.subprocess.Process) -> None:
@@ -92,9 +92,8 @@ class Session:
                     await asyncio.sleep(_STEP_S)
 
     async def _play(self, play_s: float, worker: asyncio.subprocess.Process) -> None:
-        from streams.demo.scenario import timeline
-
         day = timeline(self.clock.now_ms() + round(play_s * 1000))
+        self.story.begin_ms = day.play
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=5)
         await producer.start()
         try:

@@ -18,9 +18,10 @@ _LINES = 200
 
 @dataclass
 class Story:
-    """The course of the demonstration. `top` is the gravest tier of the ladder."""
+    """The course of the demonstration, from `begin_ms` on. `top` is the gravest tier of the ladder."""
 
     top: str
+    begin_ms: int = 0
     tiers: dict[tuple[str, str], Transition] = field(default_factory=dict)
     reached_top: set[tuple[str, str]] = field(default_factory=set)
     came_back: set[tuple[str, str]] = field(default_factory=set)
@@ -31,7 +32,9 @@ class Story:
     notices: int = 0
 
     def see_transition(self, transition: Transition) -> None:
-        """Take one transition; a repetition of one already seen changes nothing."""
+        """Take one transition; one of the time before, or one already seen, changes nothing."""
+        if transition.end_ms < self.begin_ms:
+            return
         key = transition.rule, scope_text(transition.scope)
         before = self.tiers.get(key)
         if before is not None and (before.end_ms, before.seq) >= (transition.end_ms, transition.seq):
