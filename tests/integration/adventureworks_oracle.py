@@ -60,13 +60,14 @@ def _products() -> dict[str, tuple[Decimal, str]]:
     return {row[0]: (Decimal(row[8]), line_of[row[1]]) for row in _table("Products.csv") if row[0].isdigit()}
 
 
-def _regions() -> dict[str, str]:
+def regions() -> dict[str, str]:
+    """Territory key → region."""
     return {row[0]: row[1] for row in _table("Territories.csv")[1:]}
 
 
 def recount() -> Recount:
     """Everything, counted once."""
-    products, regions, result = _products(), _regions(), Recount()
+    products, names, result = _products(), regions(), Recount()
     seen: set[tuple[str, str]] = set()
     for date, number, line, product, _, territory, quantity in _table("orders.csv")[1:]:
         if (number, line) in seen:
@@ -74,23 +75,23 @@ def recount() -> Recount:
             continue
         seen.add((number, line))
         price, product_line = products[product]
-        cut = (date[:7], regions[territory], product_line)
+        cut = (date[:7], names[territory], product_line)
         result.revenue[cut] += (price * int(quantity)).quantize(CENT, ROUND_HALF_EVEN)
         result.units[cut] += int(quantity)
         result.order_lines[cut] += 1
         if line == "1":
             result.orders[cut[:2]] += 1
-    _refunds(products, regions, result)
+    _refunds(products, names, result)
     return result
 
 
-def _refunds(products: dict[str, tuple[Decimal, str]], regions: dict[str, str], result: Recount) -> None:
+def _refunds(products: dict[str, tuple[Decimal, str]], names: dict[str, str], result: Recount) -> None:
     for number, (date, territory, product, quantity) in enumerate(_table("Returns.csv")[1:], start=2):
-        if territory not in regions or product not in products:
-            result.broken.append((number, territory if territory not in regions else product))
+        if territory not in names or product not in products:
+            result.broken.append((number, territory if territory not in names else product))
             continue
         price, product_line = products[product]
         _, month, year = date.split("/")
-        cut = (f"{year}-{month}", regions[territory], product_line)
+        cut = (f"{year}-{month}", names[territory], product_line)
         result.refunds[cut] += (price * int(quantity)).quantize(CENT, ROUND_HALF_EVEN)
         result.refund_rows += 1
