@@ -47,7 +47,7 @@ class Patience:
 class Dispatcher:
     """Every channel's lane with the task that empties it.
 
-    `on_receipt` is awaited for each notice once its fate is known; what it raises ends the dispatcher, and the
+    `on_receipt` is awaited for each notice once its fate is known; what it raises ends the sending, and the
     next `submit` raises it. `on_alert` is awaited when a channel begins or ceases to fail.
     """
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from schemas.errors import ChannelError
 from schemas.records import Card, Notice
 from streams.channels.port import ChannelPort, Options, Pace, SecretName
-from streams.channels.text import safe_link, unlinked
+from streams.channels.text import safe_link, shortened, unlinked
 from streams.decisions.wording import clean
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,255}")
@@ -63,7 +63,7 @@ class Email(ChannelPort[EmailOptions]):
         card, domain = notice.facts, options.sender.rpartition("@")[2].strip("> ") or "planwatch"
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = clean(options.sender)
-        message["To"] = clean(notice.address)
+        message["To"] = notice.address if _ADDRESS.fullmatch(notice.address) else "nobody@invalid"
         message["Subject"] = clean(card.title, 300)
         message["Message-ID"] = f"<{notice.id}@{domain}>"
         message["References"] = f"<{clean(notice.key, 100)}@{domain}>"
@@ -117,7 +117,7 @@ class Email(ChannelPort[EmailOptions]):
 
 def _text(card: Card) -> str:
     lines = [unlinked(card.title), ""]
-    lines += [f"{unlinked(label)}: {unlinked(text)}" for label, text in card.lines]
+    lines += [f"{unlinked(label)}: {unlinked(text)}" for label, text in shortened(card.lines, 40, 1500)]
     return "\n".join([*lines, "", safe_link(card), ""])
 
 
@@ -126,7 +126,7 @@ def _html(card: Card) -> str:
     rows = "".join(
         f'<tr><td style="color:#666;padding:2px 12px 2px 0;vertical-align:top">{_escape(label)}</td>'
         f"<td>{_escape(text)}</td></tr>"
-        for label, text in card.lines
+        for label, text in shortened(card.lines, 40, 1500)
     )
     link = safe_link(card)
     board = f'<p><a href="{html.escape(link)}">{_escape(card.link_title)}</a></p>' if link else ""

@@ -32,7 +32,7 @@ class Deps:
     """What channels are given: the clock, where secrets are named, where the terminal is."""
 
     clock: Clock = field(default_factory=WallClock)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
 

@@ -46,11 +46,10 @@ class Terminal(ChannelPort[TerminalOptions]):
 
     async def send(self, notice: Notice) -> None:
         """Write and flush."""
-        text = self.render(notice, self.options).decode()
-        out = self.deps.out
-        if self.options.colour and out.isatty():
-            text = text.replace("▌", f"{_ansi(notice.facts.colour)}▌\x1b[0m")
+        text, out = self.render(notice, self.options).decode(), self.deps.out
         try:
+            if self.options.colour and out.isatty():
+                text = text.replace("▌", f"{_ansi(notice.facts.colour)}▌\x1b[0m")
             out.write(text)
             out.flush()
         except (OSError, ValueError) as error:

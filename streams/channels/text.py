@@ -1,6 +1,7 @@
 """Texts from outside made harmless for markup, and cut to a number of bytes without breaking a character."""
 
 import re
+from collections.abc import Sequence
 
 from schemas.records import Card
 from streams.decisions.wording import clean
@@ -62,6 +63,16 @@ def cut_bytes(text: str, limit: int) -> str:
         return text
     kept = raw[: max(limit - 3, 0)].decode(errors="ignore")
     return f"{kept}…" if limit >= 3 else ""
+
+
+def shortened(lines: Sequence[tuple[str, str]], most: int, limit: int) -> list[tuple[str, str]]:
+    """At most `most` lines, the last one among them, each text in at most `limit` bytes.
+
+    >>> shortened([("a", "1"), ("b", "22222"), ("c", "3")], 2, 4)
+    [('a', '1'), ('c', '3')]
+    """
+    kept = [*lines[: most - 1], *lines[-1:]] if len(lines) > most else lines
+    return [(clean(label, 100), cut_bytes(clean(text, limit), limit)) for label, text in kept]
 
 
 def fit(head: str, body: list[str], tail: list[str], limit: int) -> str:

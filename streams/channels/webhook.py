@@ -17,7 +17,7 @@ from pydantic import Field
 from schemas.records import Notice
 from streams.channels.http import Http, HttpOptions
 from streams.channels.port import ChannelPort, Deps, Options, Pace, SecretName
-from streams.channels.text import cut_bytes
+from streams.channels.text import cut_bytes, shortened
 from streams.decisions.wording import clean
 
 
@@ -56,7 +56,7 @@ class Webhook(ChannelPort[WebhookOptions]):
     def render(cls, notice: Notice, options: WebhookOptions) -> bytes:
         """The notice as JSON; JSON escapes whatever the texts hold."""
         card = notice.facts
-        lines = [{"label": clean(label, 100), "text": clean(text, 4000)} for label, text in card.lines]
+        lines = [{"label": label, "text": text} for label, text in shortened(card.lines, 40, 2000)]
         body: dict[str, Any] = {
             "id": notice.id,
             "key": notice.key,
@@ -69,8 +69,8 @@ class Webhook(ChannelPort[WebhookOptions]):
             "person": notice.person,
             "address": notice.address,
             "title": cut_bytes(clean(card.title, 1000), 1000),
-            "lines": lines[:50],
-            "link": card.link,
+            "lines": lines,
+            "link": cut_bytes(clean(card.link, 8000), 8000),
         }
         return orjson.dumps(body)
 
