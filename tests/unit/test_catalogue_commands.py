@@ -118,3 +118,44 @@ def test_board_is_printed_or_written(run: Run, folder: Path, tmp_path: Path) -> 
     assert printed.exit_code == written.exit_code == 0
     assert (tmp_path / "new/board.json").read_text(encoding="utf-8") == printed.stdout
     assert json.loads(printed.stdout)["uid"] == "planwatch-overview"
+
+
+def test_rules_test_shows_each_test_and_ends_with_0_when_all_pass(run: Run, folder: Path) -> None:
+    done = run("rules", "test", folder, "--rule", "one_star_review")
+    assert done.exit_code == 0
+    assert done.stdout == (
+        "one_star_review\n  ✓ a single one is yellow\n  ✓ none is quiet\n\n"
+        "2 tests of 1 rules: 2 pass, 0 fail\n"
+    )
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def test_rules_test_shows_what_was_passed_instead_and_ends_with_1(run: Run, folder: Path) -> None:
+    _edit(folder / "rules/one_star_review.yaml", "given: {one_star: 0}", "given: {one_star: 2}")
+    done = run("rules", "test", folder, "--rule", "one_star_review")
+    assert done.exit_code == 1
+    assert "  ✗ none is quiet\n      expected none\n      passed   none → yellow\n" in done.stdout
+
+
+def test_rules_test_says_why_a_test_cannot_run(run: Run, folder: Path) -> None:
+    _edit(folder / "rules/refund_ratio_up.yaml", "order_lines", "average_order_value")
+    done = run("rules", "test", folder, "--rule", "refund_ratio_up")
+    assert done.exit_code == 1
+    assert "'average_order_value' is no measure of refund_ratio — name one of: gross, returned" in done.stdout
+
+
+def test_rules_test_as_json_gives_each_outcome(run: Run, folder: Path) -> None:
+    done = run("rules", "test", folder, "--rule", "one_star_review", "--json")
+    assert [(one["test"], one["passed"], one["tiers"]) for one in json.loads(done.stdout)] == [
+        ("a single one is yellow", True, ["yellow"]),
+        ("none is quiet", True, []),
+    ]
+
+
+def test_rules_test_refuses_a_rule_that_is_not_there(run: Run, folder: Path) -> None:
+    done = run("rules", "test", folder, "--rule", "one_star")
+    assert isinstance(done.exception, InputError)
+    assert "did you mean 'one_star_review'?" in str(done.exception)

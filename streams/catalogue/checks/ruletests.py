@@ -72,10 +72,9 @@ def _values(
 
 
 def _measures(draft: Draft, rule: Rule) -> list[str]:
-    """Every name that may have a value: the measures of the KPI and what the minimum looks at."""
+    """Every name that may have a value: the measures of the KPI and what its minimum names."""
     kpi = draft.kpis.get(rule.kpi)
     names = list(kpi.measures) if kpi else []
     if rule.minimum is not None:
-        other = draft.kpis.get(rule.minimum.measure)
-        names += [rule.minimum.measure, *(other.measures if other else ())]
+        names.append(rule.minimum.measure)
     return names
