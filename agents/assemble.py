@@ -3,6 +3,7 @@
 Each stage's modules are imported only in its own process.
 """
 
+import logging
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -48,6 +49,8 @@ class Parts:
 async def assemble(name: str, settings: Settings) -> Parts:
     """The parts of a stage, its page listening, its exporters started, itself not yet."""
     setup_logging(name, settings.log_level, [settings.influx.token.get_secret_value()])
+    for library in ("streams.app", "streams.transport"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # Faust's services log under our modules' names
     parts = Parts(name, settings)
     for path in ROUTES[name]:
         parts.page.add_json(path, partial(parts.answer, path))

@@ -3,15 +3,15 @@
 import asyncio
 import ctypes
 import importlib
-import logging
 import os
 import signal
 import sys
 
+from schemas import __version__
 from schemas.errors import PlanwatchError
 from streams.settings import Settings
+from streams.telemetry.happenings import WorkerStarted, WorkerStopping
 
-log = logging.getLogger("planwatch")
 #: SIGTERM: what is not finished by then is finished by the next owner from the log
 _STOP_S = 10.0
 _PR_SET_PDEATHSIG = 1
@@ -29,10 +29,14 @@ def preload() -> None:
         importlib.import_module(module)
 
 
-def run_stage(name: str, settings: Settings) -> int:
-    """Run a stage until it is told to stop; gives the exit code."""
+def end_with_parent() -> None:
+    """Be told to stop when the process that forked us dies, however it dies (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run_stage(name: str, settings: Settings) -> int:
+    """Run a stage until it is told to stop; gives the exit code."""
     try:
         return asyncio.run(_run(name, settings))
     except PlanwatchError as error:
@@ -51,8 +55,9 @@ async def _run(name: str, settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await stage.start()
+    parts.telemetry.tell(WorkerStarted(__version__, parts.page.address))
     await ended.wait()
-    log.info("%s is stopping", name)
+    parts.telemetry.tell(WorkerStopping("told to stop"))
     asyncio.get_running_loop().call_later(_STOP_S, os._exit, 1)
     await stage.stop()
     if parts.exporters is not None:

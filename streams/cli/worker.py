@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from enum import StrEnum
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +18,6 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from streams.settings import Settings
 
 
 class StageName(StrEnum):
@@ -38,7 +37,7 @@ def command(
     127.0.0.1, ports 6066 to 6068. A second worker on the same Kafka shares the work or stands by; give it
     other ports (PLANWATCH_WEB__MEASURE_PORT…).
     """
-    from agents.process import preload, run_stage
+    from agents.process import end_with_parent, preload, run_stage
     from streams.admin import check_topics
     from streams.app import STAGES, wire
     from streams.settings import load_settings
@@ -48,14 +47,19 @@ def command(
     check_topics(settings)
     if stage is not None:
         sys.exit(run_stage(stage.value, settings))
+
+    def _stage(name: str) -> int:
+        end_with_parent()
+        return run_stage(name, settings)
+
     preload()
-    sys.exit(_supervise({_fork(name, run_stage, settings): name for name in STAGES}))
+    sys.exit(_supervise({_fork(partial(_stage, name)): name for name in STAGES}))
 
 
-def _fork(name: str, run: "Callable[[str, Settings], int]", settings: "Settings") -> int:
+def _fork(run: "Callable[[], int]") -> int:
     pid = os.fork()
     if pid == 0:
-        os._exit(run(name, settings))
+        os._exit(run())
     return pid
 
 
