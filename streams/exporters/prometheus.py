@@ -85,6 +85,8 @@ def ledger_families(ledgers: Iterable[Ledger]) -> list[Metric]:
     reasons = counter_family("planwatch_ledger_events", "Records by what became of them.")
     received = counter_family("planwatch_ledger_received", "Records read.")
     late = counter_family("planwatch_ledger_late", "Counted events that came after their minute closed.")
+    forgotten = counter_family("planwatch_ledger_forgotten_ids", "Event ids no longer told apart: no room.")
+    other = counter_family("planwatch_ledger_other", "Counted events whose dimension has too many values.")
     watermark = gauge_family("planwatch_watermark_timestamp_seconds", "Event time that is complete.")
     idle = gauge_family("planwatch_source_idle", "1 while the source partition sends nothing.")
     for ledger in ledgers:
@@ -95,10 +97,12 @@ def ledger_families(ledgers: Iterable[Ledger]) -> list[Metric]:
             reasons.add_sample("planwatch_ledger_events_total", {**labels, "reason": reason}, number)
         received.add_sample("planwatch_ledger_received_total", labels, float(counts.received))
         late.add_sample("planwatch_ledger_late_total", labels, float(counts.late))
+        forgotten.add_sample("planwatch_ledger_forgotten_ids_total", labels, float(ledger.forgotten))
+        other.add_sample("planwatch_ledger_other_total", labels, float(ledger.other))
         idle.add_sample(idle.name, labels, float(ledger.idle))
         if ledger.watermark_ms is not None:
             watermark.add_sample(watermark.name, labels, ledger.watermark_ms / 1000)
-    return [reasons, received, late, watermark, idle]
+    return [reasons, received, late, forgotten, other, watermark, idle]
 
 
 class IncidentsCollector:

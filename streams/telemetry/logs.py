@@ -13,8 +13,20 @@ from typing import TextIO
 
 from streams.telemetry.text import hide_secret, one_line, quoted, redact
 
-#: loggers of others, which say at INFO what only their authors need
-FOREIGN = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio", "influxdb_client", "urllib3")
+#: loggers of others, which say at INFO what only their authors need; Faust's services log under the module of
+#: the class that extends them, so `streams` and `agents` are among them (what is ours is told as happenings)
+FOREIGN = (
+    "streams",
+    "agents",
+    "faust",
+    "mode",
+    "aiokafka",
+    "kafka",
+    "aiohttp",
+    "asyncio",
+    "influxdb_client",
+    "urllib3",
+)
 BURST = 5
 BURST_SECONDS = 60.0
 _FRAMES = 12

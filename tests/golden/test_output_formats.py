@@ -32,6 +32,8 @@ LEDGERS = [
         stamp=99,
         watermark_ms=1_790_000_030_500,
         counts=Counts(received=100, counted=90, duplicate=4, late=7, expired=1, refused=5),
+        forgotten=2,
+        other=3,
     ),
     Ledger(topic="planwatch.sales.v1", partition=1, stamp=-1, idle=True),
 ]
