@@ -44,6 +44,16 @@ class Patience:
         return min(self.first_s * 2.0 ** min(tries - 1, 30), self.most_s) * (0.5 + luck / 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every channel; at most `most` notices wait for one."""
+
+    ladder: tuple[str, ...]
+    deps: Deps
+    patience: Patience
+    most: int
+
+
 class Dispatcher:
     """Every channel's lane with the task that empties it.
 
@@ -62,10 +72,8 @@ class Dispatcher:
     ) -> None:
         self.on_receipt: OnReceipt | None = None
         self.on_alert: OnAlert | None = None
-        self._runners = {
-            name: _Runner(self, name, port, ladder, deps, patience or Patience(), most)
-            for name, port in channels.items()
-        }
+        self.terms = Terms(ladder, deps, patience or Patience(), most)
+        self._runners = {name: _Runner(self, name, port) for name, port in channels.items()}
         self._unknown: Counter[str] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
         self.failure: BaseException | None = None
@@ -151,24 +159,16 @@ class Dispatcher:
 class _Runner:
     """Empties one lane."""
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        name: str,
-        port: Port | ChannelError,
-        ladder: tuple[str, ...],
-        deps: Deps,
-        patience: Patience,
-        most: int,
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, name: str, port: Port | ChannelError) -> None:
+        terms = dispatcher.terms
         pace = Pace(1000, 1.0) if isinstance(port, ChannelError) else port.pace
         shared = not isinstance(port, ChannelError) and port.shared
-        self.lane = Lane(pace, Room.of(pace, most), ladder, shared=shared)
+        self.lane = Lane(pace, Room.of(pace, terms.most), terms.ladder, shared=shared)
         self.wake = asyncio.Event()
         self.failing = False
         self._dispatcher, self._name, self._port = dispatcher, name, port
-        self._patience, self._deps = patience, deps
-        self._tier = ladder[max(len(ladder) - 2, 0)] if ladder else ""
+        self._patience, self._clock = terms.patience, terms.deps.clock
+        self._tier = terms.ladder[max(len(terms.ladder) - 2, 0)] if terms.ladder else ""
         self._streak = 0
         self._paused_s = 0.0
         self._finishing = False
@@ -243,7 +243,7 @@ class _Runner:
         if failing == self.failing:
             return
         self.failing = failing
-        at_ms = self._deps.clock.now_ms()
+        at_ms = self._clock.now_ms()
         alert = SelfAlert(
             what="channel_failing", subject=self._name, on=failing, tier=self._tier, text=text, at_ms=at_ms
         )

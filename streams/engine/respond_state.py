@@ -4,7 +4,8 @@ It knows which rows changed since the last commit and how each is stored. It ref
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -12,9 +13,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from schemas.base import EpochMs, Model
 from schemas.catalogue import Catalogue
 from schemas.errors import StateError
-from schemas.incident import Incident
+from schemas.incident import Incident, Reason, incident_key
 from schemas.records import Notice, Silence
 from streams.decisions.obligation import next_due
+from streams.decisions.routing import covers
 from streams.engine.rows import VersionedRows
 
 M = TypeVar("M", bound=Model)
@@ -109,12 +111,15 @@ class Table(Generic[M]):
                 yield self.prefix + key.encode(), None
 
 
+def _by_age(incidents: Iterable[Incident]) -> list[Incident]:
+    return sorted(incidents, key=lambda one: (one.opened_ms, one.id))
+
+
 class ResponseState:
     """All tables of respond, and the numbers that stand in the commit.
 
-    `open` leads from a rule and an incident's key to its id while it is open; `waiting` from an incident to
-    its notices in the outbox. `wake_ms`: the next time at which something is to be done. `counts` is
-    cumulative: how many notices, and how often each reason.
+    `open` leads from an incident's key to its id while it is open; `waiting` from an incident to its notices
+    in the outbox. `counts` is cumulative: how many notices, and how often each reason.
     """
 
     def __init__(self) -> None:
@@ -123,10 +128,12 @@ class ResponseState:
         self.silences = Table(b"s/", Silence)
         self.outbox = Table(b"o/", Outgoing)
         self.catalogues = Table(b"c/", Catalogue)
-        self.open: dict[str, dict[str, str]] = {}
+        self.open: dict[str, str] = {}
+        self._cuts: dict[tuple[str, ...], dict[str, None]] = {}
+        self._untold: dict[Reason, dict[str, None]] = {}
         self.waiting: dict[str, dict[str, None]] = {}
         self.made: list[str] = []
-        self.wake_ms: EpochMs | None = None
+        self._alarms: list[tuple[EpochMs, str]] = []
         self.now_ms: EpochMs = 0
         self.swept_ms: EpochMs = 0
         self.frontier_ms: EpochMs = 0
@@ -139,13 +146,29 @@ class ResponseState:
 
     def open_of(self, key: str) -> Incident | None:
         """The open incident of this key."""
-        return self.incidents.get(self.open.get(key.partition("|")[0], {}).get(key, ""))
+        return self.incidents.get(self.open.get(key, ""))
 
-    def open_incidents(self, rule: str | None = None) -> list[Incident]:
-        """The open incidents (of one rule), oldest first."""
-        by_key = self.open.values() if rule is None else [self.open.get(rule, {})]
-        found = (self.incidents.get(name) for names in by_key for name in names.values())
-        return sorted((one for one in found if one is not None), key=lambda one: (one.opened_ms, one.id))
+    def untold(self, reason: Reason) -> list[Incident]:
+        """The open incidents whose tier was told to nobody for this reason, oldest first."""
+        return _by_age(self.incidents[name] for name in self._untold.get(reason, {}))
+
+    def around(self, incident: Incident) -> list[Incident]:
+        """The open incidents of the same rule whose scope is this one's with fewer dimensions."""
+        rule, scope = incident.rule, incident.scope
+        wider = (cut for cut in self._cuts if cut[0] == rule and len(cut) <= len(scope))
+        keys = (
+            incident_key(rule, {name: scope[name] for name in cut[1:]})
+            for cut in wider
+            if scope.keys() >= set(cut[1:])
+        )
+        return [self.incidents[self.open[key]] for key in keys if key in self.open]
+
+    def inside(self, incident: Incident) -> list[Incident]:
+        """The open incidents of the same rule whose scope lies within this one's, oldest first."""
+        rule, scope = incident.rule, incident.scope
+        narrower = (keys for cut, keys in self._cuts.items() if cut[0] == rule and len(cut) > len(scope) + 1)
+        candidates = (self.incidents[self.open[key]] for keys in narrower for key in keys)
+        return _by_age(one for one in candidates if covers(scope, one.scope))
 
     def keep(self, incident: Incident) -> None:
         """Store an incident as it stands now."""
@@ -153,27 +176,31 @@ class ResponseState:
         self._index(incident)
 
     def _index(self, incident: Incident) -> None:
-        of_rule = self.open.setdefault(incident.rule, {})
+        keys = self._cuts.setdefault((incident.rule, *sorted(incident.scope)), {})
         if incident.is_open:
-            of_rule[incident.key] = incident.id
-        elif of_rule.get(incident.key) == incident.id:
-            del of_rule[incident.key]
-        self.wake_by(incident.tell_at_ms)
-        self.wake_by(next_due(incident.obligations))
+            self.open[incident.key] = incident.id
+            keys[incident.key] = None
+        elif self.open.get(incident.key) == incident.id:
+            del self.open[incident.key]
+            del keys[incident.key]
+        for names in self._untold.values():
+            names.pop(incident.id, None)
+        if incident.is_open and incident.untold is not None:
+            self._untold.setdefault(incident.untold, {})[incident.id] = None
+        self.wake_by(incident.tell_at_ms, incident.id)
+        self.wake_by(next_due(incident.obligations), incident.id)
 
-    def wake_by(self, at_ms: EpochMs | None) -> None:
-        """Something is to be done at this time, if not earlier."""
-        if at_ms is not None and (self.wake_ms is None or at_ms < self.wake_ms):
-            self.wake_ms = at_ms
+    def wake_by(self, at_ms: EpochMs | None, name: str) -> None:
+        """Something is to be done about the incident or silence of this name at this time."""
+        if at_ms is not None:
+            heappush(self._alarms, (at_ms, name))
 
-    def set_alarm(self) -> None:
-        """Find the next time at which something is to be done, after what was due has been done."""
-        self.wake_ms = None
-        for silence in self.silences.values():
-            self.wake_by(silence.until_ms)
-        for incident in self.incidents.values():
-            self.wake_by(incident.tell_at_ms)
-            self.wake_by(next_due(incident.obligations))
+    def ring(self) -> set[str]:
+        """The names about which something was to be done by now; it may have been done already."""
+        names: set[str] = set()
+        while self._alarms and self._alarms[0][0] <= self.now_ms:
+            names.add(heappop(self._alarms)[1])
+        return names
 
     def send_out(self, outgoing: Outgoing) -> None:
         """Put a notice into the outbox; `made` holds its id until somebody takes it from there."""
@@ -228,7 +255,8 @@ class ResponseState:
             state.waiting.setdefault(outgoing.notice.incident, {})[name] = None
         if rows.commit_body:
             state._resume(Summary.model_validate_json(rows.commit_body))
-        state.set_alarm()
+        for silence in state.silences.values():
+            state.wake_by(silence.until_ms, silence.id)
         return state
 
     def _resume(self, summary: Summary) -> None:

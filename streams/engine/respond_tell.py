@@ -15,7 +15,7 @@ from schemas.records import Card, Notice
 from streams.decisions.card import View, compose, plain_card
 from streams.decisions.incident import Change, about, noted, parents_of, rank
 from streams.decisions.obligation import ENDED_BY_SOLVING, start_clocks, stop_clocks
-from streams.decisions.routing import covers, next_level, not_joined, recipients, withheld
+from streams.decisions.routing import next_level, not_joined, recipients, withheld
 from streams.engine.respond_state import Outgoing, ResponseState
 
 #: after a parent eased or ended, this long is left to its children to follow before their people are told
@@ -115,16 +115,11 @@ class Telling:
     def _graver(self, incident: Incident) -> list[Incident]:
         """The open incidents around this one that are at least as grave."""
         own = rank(self.catalogue, incident.tier)
-        parents = parents_of(incident, self.state.open_incidents(incident.rule))
+        parents = parents_of(incident, self.state.around(incident))
         return [one for one in parents if rank(self.catalogue, one.tier) >= own]
 
     def _children(self, incident: Incident) -> list[Incident]:
-        if incident.subject:
-            return []
-        same = self.state.open_incidents(incident.rule)
-        return [
-            one for one in same if len(one.scope) > len(incident.scope) and covers(incident.scope, one.scope)
-        ]
+        return [] if incident.subject else self.state.inside(incident)
 
     def _take_children_in(self, parent: Incident) -> None:
         """What waits to be sent about a child of the same pane end is said by the parent's card instead."""
@@ -156,10 +151,8 @@ class Telling:
         self.state.keep(noted(child, self.state.now_ms, "untold", Reason.JOINED))
 
     def _orphan_children(self, parent: Incident) -> None:
-        at_ms = self.state.now_ms + SETTLE_MS
-        for child in self._children(parent):
-            if child.untold is Reason.JOINED:
-                self.state.keep(child.model_copy(update={"tell_at_ms": at_ms}))
+        joined = [child for child in self._children(parent) if child.untold is Reason.JOINED]
+        retell(self.state, joined, self.state.now_ms + SETTLE_MS)
 
     def _send(self, view: View, to: Sequence[Recipient], why: str) -> None:
         within = [one for one in self._children(view.incident) if view.change is not Change.RESOLVED]
@@ -239,8 +232,7 @@ def _joint(told: Iterable[Recipient], to: Iterable[Recipient]) -> list[Recipient
     return list({(one.person, one.channel): one for one in (*told, *to)}.values())
 
 
-def retell(state: ResponseState, incidents: Iterable[Incident], reason: Reason, at_ms: EpochMs) -> None:
-    """Try again at `at_ms` to tell of those open incidents that were withheld for this reason."""
+def retell(state: ResponseState, incidents: Iterable[Incident], at_ms: EpochMs) -> None:
+    """Try again at `at_ms` to tell of these open incidents."""
     for incident in incidents:
-        if incident.untold is reason:
-            state.keep(incident.model_copy(update={"tell_at_ms": at_ms}))
+        state.keep(incident.model_copy(update={"tell_at_ms": at_ms}))

@@ -4,7 +4,7 @@ It finds the incident that a record is about and asks the decisions what becomes
 bytes, rows and restarts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from schemas.base import EpochMs
@@ -63,22 +63,30 @@ class Turn:
     def wake(self) -> None:
         """Do what is due: end silences, tell what was put off, escalate missed deadlines."""
         state, catalogue = self.state, self.state.catalogue
-        if catalogue is None or state.wake_ms is None or state.wake_ms > state.now_ms:
+        names = state.ring() if catalogue is not None else set()
+        if catalogue is None or not names:
             return
         self.acted = True
         telling = self._hand(catalogue)
-        for silence in sorted(state.silences.values(), key=lambda one: one.id):
-            if silence.until_ms <= state.now_ms:
-                self._end_silence(silence.id)
-        for incident in state.open_incidents():
-            if incident.tell_at_ms is not None and incident.tell_at_ms <= state.now_ms:
-                self._tell_now(state.incidents[incident.id], telling)
-        for incident in sorted(state.incidents.values(), key=lambda one: (one.opened_ms, one.id)):
-            due = next_due(incident.obligations)
-            if due is not None and due <= state.now_ms:
-                self._fall_due(state.incidents[incident.id], telling)
-        state.set_alarm()
+        for name in sorted(names):
+            silence = state.silences.get(name)
+            if silence is not None and silence.until_ms <= state.now_ms:
+                self._end_silence(name)
+        names |= state.ring()
+        called = sorted(self._called(names), key=lambda one: (one.opened_ms, one.id))
+        for name in [one.id for one in called]:
+            tell_at_ms = state.incidents[name].tell_at_ms
+            if tell_at_ms is not None and tell_at_ms <= state.now_ms:
+                self._tell_now(state.incidents[name], telling)
+        for name in [one.id for one in called]:
+            due_ms = next_due(state.incidents[name].obligations)
+            if due_ms is not None and due_ms <= state.now_ms:
+                self._fall_due(state.incidents[name], telling)
         self._alert_failed_cards()
+
+    def _called(self, names: Iterable[str]) -> list[Incident]:
+        found = (self.state.incidents.get(name) for name in names)
+        return [one for one in found if one is not None]
 
     def sweep(self) -> None:
         """Once an hour, let go of what ended long ago."""
@@ -132,7 +140,7 @@ class Turn:
         self._announce(incident.id, change)
 
     def _joined(self, incident: Incident) -> Incident:
-        parents = parents_of(incident, self.state.open_incidents(incident.rule))
+        parents = parents_of(incident, self.state.around(incident))
         return incident.model_copy(update={"parent": parents[0].id if parents else None})
 
     def _announce(self, name: str, change: Change) -> None:
@@ -218,8 +226,8 @@ class Turn:
             return
         state.frontier_ms = end_ms
         if state.now_ms - end_ms <= state.catalogue.installation.stale_after.ms:
-            put_off = [one for one in state.open_incidents() if one.tell_at_ms is None]
-            retell(state, put_off, Reason.STALE, state.now_ms + SETTLE_MS)
+            put_off = [one for one in state.untold(Reason.STALE) if one.tell_at_ms is None]
+            retell(state, put_off, state.now_ms + SETTLE_MS)
 
     def _command(self, command: Acknowledge | Solve | Report) -> None:
         incident = self._find(command.incident)
@@ -244,11 +252,11 @@ class Turn:
             self._end_silence(silence.id)
             return
         self.state.silences.put(silence.id, silence)
-        self.state.wake_by(silence.until_ms)
+        self.state.wake_by(silence.until_ms, silence.id)
 
     def _end_silence(self, name: str) -> None:
         if self.state.silences.pop(name) is not None:
-            retell(self.state, self.state.open_incidents(), Reason.SILENCED, self.state.now_ms)
+            retell(self.state, self.state.untold(Reason.SILENCED), self.state.now_ms)
 
     def _receipt(self, receipt: Receipt) -> None:
         outgoing = self.state.take_back(receipt.notice)
@@ -264,4 +272,4 @@ class Turn:
 
     def _catalogue(self, record: CatalogueRecord) -> None:
         self.state.catalogues.put("", record.catalogue)
-        retell(self.state, self.state.open_incidents(), Reason.NO_ROUTE, self.state.now_ms)
+        retell(self.state, self.state.untold(Reason.NO_ROUTE), self.state.now_ms)
