@@ -216,6 +216,12 @@ def test_readme_names_each_kind_of_channel() -> None:
     assert all(name in text_of("README.md") for name in names.values())
 
 
+def test_readme_counts_the_default_catalogue(readme: str) -> None:
+    catalogue = load_catalogue(default_folder())
+    counts = re.findall(r"\b(\d+) (?:KPIs|rules|个指标|条规则)", readme)
+    assert counts == [str(len(catalogue.kpis)), str(len(catalogue.rules))]
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_lead_somewhere(name: str) -> None:
     text = text_of(name)
