@@ -99,7 +99,7 @@ class VersionedRows:
         self._committed: dict[bytes, Version] = {}
         self._dirty: dict[bytes, Version] = {}
         self._owners: dict[bytes, set[bytes]] = {}
-        self._retired: list[bytes] = []
+        self._retired: dict[bytes, None] = {}
         self._unconfirmed = False
         #: earlier owners → the version up to which their rows are a part of the state
         self._trusted: dict[bytes, int] = {}
@@ -136,7 +136,7 @@ class VersionedRows:
         ]
         newest = max(versions, key=lambda version: version.number, default=None)
         if newest is None or newest.body is None:
-            self._retired.append(name)
+            self._retired[name] = None
         else:
             self._bodies[name] = newest.body
             if not name.startswith(self._immutable):
@@ -159,7 +159,7 @@ class VersionedRows:
 
         None when nothing needs to be written before: the row never changes.
         """
-        self._retired.append(key)
+        self._retired[key] = None
         if not mutable:
             self._committed.pop(key, None)
             return None
@@ -170,6 +170,8 @@ class VersionedRows:
             raise StateError(f"row {key!r} written before the last commit was confirmed")
         self._owners.setdefault(key, set()).add(self.owner)
         before = self._committed.get(key) if mutable else None
+        if now.body is not None:
+            self._retired.pop(key, None)
         if mutable:
             self._dirty[key] = now
         else:
@@ -189,9 +191,9 @@ class VersionedRows:
         self._unconfirmed = False
         self._committed.update(self._dirty)
         self._dirty = {}
-        retired, self._retired = self._retired, []
+        retired, self._retired = self._retired, {}
         tombstones: list[tuple[bytes, None]] = []
-        for name in dict.fromkeys(retired):
+        for name in retired:
             if name in self._committed and self._committed[name].body is not None:
                 continue
             self._committed.pop(name, None)

@@ -142,6 +142,14 @@ def test_the_heirs_commit_is_followed_by_a_tombstone_of_what_was_ahead() -> None
     assert heir.confirmed() == [(b"x\x00a", None)]
 
 
+def test_a_row_that_the_heir_writes_anew_is_not_taken_for_what_was_ahead() -> None:
+    ahead = VersionedRows(b"a").put(b"x", b"1", 10, mutable=False)
+    heir = read_back(ahead)
+    again, commit = heir.put(b"x", b"1", 11, mutable=False), heir.commit(b"{}", 11)
+    assert heir.confirmed() == []
+    assert dict(read_back(ahead, again, commit).items()) == {b"x": b"1"}
+
+
 @pytest.mark.parametrize("value", [b"", b"\x02" + b"0" * 40, b"short"], ids=["empty", "other magic", "short"])
 def test_a_changelog_record_that_is_no_row_is_named(value: bytes) -> None:
     with pytest.raises(StateError, match=f"changelog row of {len(value)} bytes is not ours"):
