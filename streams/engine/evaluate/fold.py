@@ -44,6 +44,7 @@ class Evaluation:
         self.version = -1
         self._state = State()
         self._memory = Memory(VersionedRows(owner.encode()))
+        self._resume: int | None = None
         self._log: deque[_Taken] = deque()
         self._work: Iterator[Outcome] | None = None
 
@@ -53,7 +54,7 @@ class Evaluation:
         self = cls(owner)
         rows.recover()
         self._memory = Memory(rows)
-        self._memory.restore(self._state)
+        self._resume = self._memory.restore(self._state)
         self.version = rows.version
         return self
 
@@ -74,7 +75,9 @@ class Evaluation:
 
     @property
     def replay_from(self) -> int:
-        """The first offset that is still needed after a restart from the last commit."""
+        """The first offset that a restart from a commit made now would need; after `restore`, where to begin."""
+        if self._resume is not None:
+            return self._resume
         return min(self._state.pending.offsets(), default=self.version + 1)
 
     @property
@@ -111,7 +114,7 @@ class Evaluation:
         """
         if not self.settled:
             raise StateError("a commit in the middle of a record", remedy="exhaust advance() first")
-        return self._memory.commit(self._state, self.version)
+        return self._memory.commit(self._state, self.version, self.replay_from)
 
     def confirmed(self) -> list[tuple[bytes, bytes | None]]:
         """After the commit row is confirmed: the tombstones that may be written now."""
@@ -133,6 +136,7 @@ class Evaluation:
             if isinstance(body, Page):
                 self._state.take_again(body, offset)
             return
+        self._resume = None
         if isinstance(body, Page):
             early = self._state.take_page(body, offset, timestamp_ms)
             self.version = offset

@@ -93,6 +93,8 @@ class Judge:
 
     def is_warm(self, plan: RulePlan, end_ms: int) -> bool:
         """Whether the rule's windows lie wholly in the time from which its measures are complete."""
+        if plan.rule.on == "update":
+            return True  # such a window can only have counted too little: what it has reached is reached
         since = self.since.of(plan.kpi.columns.values())
         start = self.windows[plan.window].interval.start
         if plan.ago_ms is not None:

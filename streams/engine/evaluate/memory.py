@@ -129,7 +129,9 @@ class Memory:
         self._stored: set[bytes] = set()
         self._successions = 0
 
-    def commit(self, state: State, version: int) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:
+    def commit(
+        self, state: State, version: int, replay_from: int
+    ) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:
         """The rows that changed since the last commit, and the commit row."""
         rows = [self._rows.put(key, body, version, mutable=False) for key, body in self._cells(state, version)]
         for key, changed in self._changed(state).items():
@@ -140,18 +142,23 @@ class Memory:
                 self._stored.discard(key)
                 gone = self._rows.delete(key, version)
                 rows += [gone] if gone else []
-        return rows, self._rows.commit(orjson.dumps(_pack(state)), version)
+        return rows, self._rows.commit(orjson.dumps({**_pack(state), "replay_from": replay_from}), version)
 
     def confirmed(self) -> list[tuple[bytes, bytes | None]]:
         """The tombstones that may be written once the commit row is confirmed."""
         return list(self._rows.confirmed())
 
-    def restore(self, state: State) -> None:
-        """Make a fresh state what it was at the last commit; StateError when the rows cannot be read."""
+    def restore(self, state: State) -> int | None:
+        """Make a fresh state what it was at the last commit, and tell from which offset on to read again.
+
+        None when there was no commit; StateError when the rows cannot be read.
+        """
         if self._rows.commit_body is None:
-            return
+            return None
         try:
-            self._restore(state, orjson.loads(self._rows.commit_body), dict(self._rows.items()))
+            packed = orjson.loads(self._rows.commit_body)
+            self._restore(state, packed, dict(self._rows.items()))
+            return int(packed["replay_from"])
         except (ValidationError, KeyError, TypeError, ValueError) as error:
             raise StateError(f"the stored state cannot be read: {error!r}", remedy="planwatch rebuild") from error
 
