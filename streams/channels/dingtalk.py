@@ -23,7 +23,8 @@ from streams.channels.text import addresses, cut_bytes, fit, inert, safe_link
 
 _GIVE_UP = frozenset({300001, 300005, 310000, 400013, 400014, 400101, 400102, 400105, 400106, 430104})
 _WAITS = {130101: 600.0, 410100: 600.0, -1: 5.0}
-_HEAD, _LINE, _MENTIONS = 400, 2000, 20
+#: the text leaves room for what JSON adds to it
+_TEXT, _HEAD, _LABEL, _LINE, _MENTIONS = 8000, 400, 60, 1500, 10
 
 
 class DingTalkOptions(HttpOptions):
@@ -60,13 +61,19 @@ class DingTalk(ChannelPort[DingTalkOptions]):
         """Markdown of DingTalk's subset; texts of the card hold none of its marks any more."""
         card = notice.facts
         title = cut_bytes(inert(card.title), _HEAD)
-        body = [f"- **{inert(label)}** {cut_bytes(inert(text), _LINE)}" for label, text in card.lines]
+        body = [
+            f"- **{cut_bytes(inert(label), _LABEL)}** {cut_bytes(inert(text), _LINE)}"
+            for label, text in card.lines
+        ]
         named = addresses(notice.address, r"[A-Za-z0-9_.-]{1,64}|\+?\d{5,20}") if options.mention else []
         named = [name for name in named if name.lower() != "all"][:_MENTIONS]
         link = safe_link(card)
-        tail = [*body[-1:], f"\n[{inert(card.link_title)}]({link})" if 0 < len(link) <= 2000 else ""]
+        tail = [
+            *body[-1:],
+            f"\n[{cut_bytes(inert(card.link_title), _LABEL)}]({link})" if 0 < len(link) <= 2000 else "",
+        ]
         tail.append("\n" + " ".join(f"@{name}" for name in named) if named else "")
-        text = fit(f"### {title}\n", body[:-1], [line for line in tail if line], cls.limit - 3000)
+        text = fit(f"### {title}\n", body[:-1], [line for line in tail if line], _TEXT)
         mobiles = [name for name in named if name.lstrip("+").isdigit()]
         users = [name for name in named if name not in mobiles]
         at = {"atMobiles": mobiles, "atUserIds": users, "isAtAll": False}

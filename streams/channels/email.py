@@ -9,7 +9,7 @@ import html
 import re
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from email.utils import formatdate
+from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +26,10 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
 class EmailOptions(Options):
-    """`tls`: starttls (port 587), tls (port 465) or none. Without `username` there is no login."""
+    """`tls`: starttls (port 587), tls (port 465) or none. `sender` may have a name before its address in <>.
+
+    Without `username` there is no login.
+    """
 
     host: str
     port: int = Field(default=587, ge=1, le=65535)
@@ -43,7 +46,7 @@ class Email(ChannelPort[EmailOptions]):
     """Sends cards by SMTP."""
 
     kind: ClassVar[str] = "email"
-    limit: ClassVar[int] = 262_144
+    limit: ClassVar[int] = 1_048_576
     example: ClassVar[dict[str, Any]] = {
         "host": "smtp.example.com",
         "sender": "planwatch@example.com",
@@ -60,7 +63,7 @@ class Email(ChannelPort[EmailOptions]):
     @classmethod
     def render(cls, notice: Notice, options: EmailOptions) -> bytes:
         """The message without its date, as bytes of RFC 5322; HTML is escaped."""
-        card, domain = notice.facts, options.sender.rpartition("@")[2].strip("> ") or "planwatch"
+        card, domain = notice.facts, parseaddr(options.sender)[1].rpartition("@")[2] or "planwatch"
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = clean(options.sender)
         message["To"] = notice.address if _ADDRESS.fullmatch(notice.address) else "nobody@invalid"
@@ -90,7 +93,7 @@ class Email(ChannelPort[EmailOptions]):
         try:
             await aiosmtplib.send(
                 message,
-                sender=options.sender,
+                sender=parseaddr(options.sender)[1],
                 recipients=[notice.address],
                 hostname=options.host,
                 port=options.port,

@@ -20,7 +20,7 @@ from streams.channels.text import addresses, cut_bytes, fit, inert, safe_link
 
 _GIVE_UP = frozenset({40008, 40033, 40035, 40058, 44004, 93000, 93004, 93008})
 _WAITS = {45009: 60.0, 45033: 5.0}
-_HEAD, _LINE, _MENTIONS = 400, 900, 20
+_HEAD, _LABEL, _LINE, _MENTIONS = 400, 60, 900, 10
 
 
 class WeComOptions(HttpOptions):
@@ -56,12 +56,19 @@ class WeCom(ChannelPort[WeComOptions]):
         card = notice.facts
         colour = "info" if notice.about == "resolved" else "warning"
         head = f'### <font color="{colour}">{cut_bytes(inert(card.title), _HEAD)}</font>'
-        body = [f"**{inert(label)}** {cut_bytes(inert(text), _LINE)}" for label, text in card.lines]
+        body = [
+            f"**{cut_bytes(inert(label), _LABEL)}** {cut_bytes(inert(text), _LINE)}"
+            for label, text in card.lines
+        ]
         named = addresses(notice.address, r"[A-Za-z0-9_.@-]{1,64}") if options.mention else []
         mentions = " ".join(f"<@{name}>" for name in named[:_MENTIONS] if name.lower() not in ("all", "@all"))
         link = safe_link(card)
         last = body[-1:]
-        tail = [*last, f"[{inert(card.link_title)}]({link})" if 0 < len(link) <= 1000 else "", mentions]
+        tail = [
+            *last,
+            f"[{cut_bytes(inert(card.link_title), _LABEL)}]({link})" if 0 < len(link) <= 1000 else "",
+            mentions,
+        ]
         content = fit(head, body[:-1], [line for line in tail if line], cls.limit)
         return orjson.dumps({"msgtype": "markdown", "markdown": {"content": content}})
 

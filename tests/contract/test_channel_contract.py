@@ -153,6 +153,19 @@ def test_channel_cuts_a_huge_card_between_characters_and_keeps_its_title_and_las
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("filler", ['"', "\\", "\x00", "<", "红", "🚨"])
+def test_channel_stays_within_its_limit_whatever_it_is_filled_with(kind: str, filler: str) -> None:
+    much = filler * 5000
+    full = card(title=much, lines=[(much, much)] * 60, link="http://b/?" + "x" * 900, link_title=much)
+    people = ",".join("u" * 60 + str(i) for i in range(100))
+    for address in (people, "li@example.com"):
+        payload = rendered(kind, notice(facts=full, address=address))
+        assert kinds()[kind].size(payload) <= kinds()[kind].limit
+        if b'"msgtype"' in payload:
+            assert len(payload) <= 20_000
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_channel_lets_no_text_become_markup(kind: str, text: str) -> None:
     def with_text(words: str) -> bytes:

@@ -263,6 +263,15 @@ async def test_a_mail_arrives_with_its_text_html_and_date() -> None:
     assert "约四分之三的缺口" in message.get_body(("html",)).get_content()
 
 
+async def test_a_sender_may_have_a_name() -> None:
+    with Smtp() as smtp:
+        await mail(smtp.port, sender="计划监控 <planwatch@example.com>").send(
+            notice(address="li@example.com")
+        )
+    assert smtp.messages[0]["From"] == "计划监控 <planwatch@example.com>"
+    assert smtp.messages[0]["Message-ID"] == "<n1@example.com>"
+
+
 @pytest.mark.parametrize(
     ("refusal", "retry"), [("451 try later", True), ("554 no thanks", False), ("452 full", True)]
 )
