@@ -16,6 +16,7 @@ from schemas.records import Counts, Ledger
 from schemas.refusal import RefusalReason
 from streams.cells.fold import compile_fold, compile_leaf
 from streams.cells.layout import Cell, layout_of
+from streams.cells.page import ROOM
 from streams.engine.measure_former import FormerPages
 from streams.engine.measure_ids import SeenIds
 from streams.engine.measure_panes import NEVER, LivePage, Pane, Panes, live_page
@@ -38,10 +39,11 @@ class InputRecord(Protocol):
 
 
 class Limits(NamedTuple):
-    """What the settings allow: ids remembered per partition (0: no dedupe), bytes of one value."""
+    """Ids remembered in a partition (0: no dedupe), bytes of one value, cells in one page."""
 
     dedupe_entries: int = 1_000_000
     value_bytes: int = VALUE_BYTES
+    page_cells: int = ROOM
 
 
 _LIMITS = Limits()
@@ -72,7 +74,7 @@ class SourceFold:
         self._reader = EventReader(kinds, catalogue, limits.value_bytes)
         self._folds = {kind.kind: compile_fold(layout, kind) for kind in kinds}
         self._leaf_of = compile_leaf(layout.dimensions)
-        self._panes = Panes((topic, partition), layout, installation)
+        self._panes = Panes((topic, partition), layout, installation, limits.page_cells)
         self._values = DimensionValues(catalogue.dimensions)
         self._ids = SeenIds(installation.dedupe_horizon.ms, limits.dedupe_entries)
         self._watermark_ms = NEVER
@@ -238,6 +240,6 @@ def _ahead_of_its_record(record: InputRecord, at_ms: int) -> Refusal:
         wrong = fault(RefusalReason.NO_RECORD_TIME, "", str(record.timestamp))
     else:
         ahead = (at_ms - record.timestamp) // 1000
-        remedy = f"set the sender's clock, or send it once it has happened: it lies {ahead} s after its record"
+        remedy = f"set the sender's clock, or send it once it has happened: it is {ahead} s ahead"
         wrong = fault(RefusalReason.FROM_THE_FUTURE, "occurred_at", str(at_ms), remedy)
     return Refusal(record.offset, *wrong)

@@ -79,8 +79,11 @@ class Pane:
 class Panes:
     """The panes of one source partition that are not final."""
 
-    def __init__(self, source: tuple[str, int], layout: Layout, installation: Installation) -> None:
+    def __init__(
+        self, source: tuple[str, int], layout: Layout, installation: Installation, room: int = ROOM
+    ) -> None:
         self._source = source
+        self._room = room
         self._layout = layout
         self._calendar = Calendar(installation.time_zone, installation.week_start)
         self._keep_minutes = installation.keep_minutes.ms
@@ -124,7 +127,7 @@ class Panes:
         found = pane.places.get(leaf)
         if found is not None:
             return found
-        number = next(n for n in count() if n not in pane.pages or _has_room(pane.pages[n], offset))
+        number = next(n for n in count() if n not in pane.pages or self._has_room(pane.pages[n], offset))
         page = pane.pages.get(number)
         if page is None:
             grain, start, known = pane.key
@@ -134,6 +137,9 @@ class Panes:
         cell = page.cells[leaf] = list(self._layout.empty)
         pane.places[leaf] = cell, page
         return cell, page
+
+    def _has_room(self, page: LivePage, offset: int) -> bool:
+        return len(page.cells) < self._room and page.stamp < offset
 
     def restore(self, page: LivePage) -> None:
         """Take over a stored page of this layout."""
@@ -153,7 +159,3 @@ class Panes:
         keys = [key for key in self._late if key.known_ms + MINUTE_MS <= watermark_ms]
         final = [self.on_time.pop(start) for start in starts] + [self._late.pop(key) for key in keys]
         return [page for pane in final for page in pane.pages.values()]
-
-
-def _has_room(page: LivePage, offset: int) -> bool:
-    return len(page.cells) < ROOM and page.stamp < offset

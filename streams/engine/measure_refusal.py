@@ -51,7 +51,6 @@ _REASONS = {
     "greater_than_equal": Reason.OUT_OF_RANGE,
     "less_than_equal": Reason.OUT_OF_RANGE,
     "finite_number": Reason.BAD_NUMBER,
-    "int_parsing_size": Reason.OUT_OF_RANGE,
 }
 _REMEDIES = {
     Reason.TOMBSTONE: "send an event: a record without a value says nothing here",
@@ -102,7 +101,8 @@ def fault_of(
     `kinds`: those that its topic takes.
     """
     if error.error_count() > _MOST:
-        return fault(Reason.UNKNOWN_FIELD, "", value, f"{error.error_count()} things are wrong: is this an event?")
+        remedy = f"{error.error_count()} things are wrong: is this an event?"
+        return fault(Reason.UNKNOWN_FIELD, "", value, remedy)
     details = error.errors(include_url=False)
     first = details[0]
     if first["type"] == "json_invalid":
@@ -189,14 +189,20 @@ def _expected(detail: ErrorDetails) -> str:
     return str(detail.get("ctx", {}).get("expected", "")).replace("'", "")
 
 
+_WORDS = {
+    "int_type": "write a whole number, not text or a fraction",
+    "int_from_float": "write a whole number, not text or a fraction",
+    "string_type": 'write text in quotes: "…"',
+    "dict_type": "write an object: {{…}}",
+    "greater_than_equal": "write at least {ge}",
+    "less_than_equal": "write at most {le}",
+    "string_too_long": "write at most {max_length} characters",
+}
+
+
 def _plain(detail: ErrorDetails) -> str:
     """Pydantic's own words are about an input; the sender thinks of a field."""
-    text = detail["msg"].replace("Input should be", "should be").replace("String should have", "should have")
-    if detail["type"] in ("int_type", "int_from_float"):
-        return "should be a whole number, not text or a fraction"
-    if detail["type"] == "string_type":
-        return 'should be text in quotes: "…"'
-    return text
+    return _WORDS.get(detail["type"], "write it as the schema says").format(**detail.get("ctx", {}))
 
 
 def _custom(reason: Reason, name: str, detail: ErrorDetails) -> Fault:

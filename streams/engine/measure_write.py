@@ -32,9 +32,11 @@ from streams.engine.measure_values import Value
 class Flush:
     """What one flush writes.
 
-    `opened` (if any), then `pages`, go to the cells topic and `rows` to the changelog; when all are confirmed,
+    `rows` go to the changelog; then `opened`, if any, and `pages` to the cells topic; when all are confirmed,
     `ledger_row` to the changelog and `ledger` to the cells topic; when those are, `stamp` may be acknowledged
-    and `SourceFold.confirmed` asked. `retired` are names of rows that this flush makes superfluous.
+    and `SourceFold.confirmed` asked. Rows and pages may overtake each other while the catalogue stays the
+    same; a page that reached the cells topic alone would count twice if the next owner had another layout.
+    `retired` are names of rows that this flush makes superfluous.
     """
 
     pages: list[bytes]

@@ -1,0 +1,149 @@
+"""The dedupe index: horizon, limit, what is stored of it, and what comes back."""
+
+from array import array
+
+import pytest
+
+from streams.engine.measure_ids import FULL, Changes, SeenIds, Segment
+from streams.engine.measure_rows import MeasureRows, keyed, segment_row
+
+MINUTE, HOUR = 60_000, 3_600_000
+
+
+def segments_of(*changes: Changes) -> list[Segment]:
+    """What the rows of these changes read back as."""
+    rows = MeasureRows()
+    for one in changes:
+        for segment in one.segments:
+            name, value = segment_row(segment)
+            rows.apply(keyed(name, b"me"), value)
+    return rows.read().segments
+
+
+def restored(segments: list[Segment], stamp: int, turn_ms: int, entries: int = 10_000) -> SeenIds:
+    seen = SeenIds(2 * HOUR, entries)
+    seen.restore(segments, stamp, turn_ms, 0)
+    return seen
+
+
+def test_id_at_a_lower_offset_makes_a_duplicate() -> None:
+    seen = SeenIds(HOUR, 100)
+    assert seen.admit("a", 0, 0)
+    assert not seen.admit("a", 1, 10)
+    assert len(seen) == 1
+
+
+def test_no_entries_means_no_dedupe() -> None:
+    seen = SeenIds(HOUR, 0)
+    assert [seen.admit("a", offset, 0) for offset in range(3)] == [True] * 3
+    assert seen.changes() == Changes([], [])
+    assert seen.forgotten == 0
+
+
+@pytest.mark.parametrize(
+    ("later_ms", "is_new"),
+    [
+        pytest.param(2 * HOUR - 1, False, id="within the horizon"),
+        #  |--5 m bucket of the id--|<------ horizon 2 h ------>|--bucket that the time is in--
+        pytest.param(2 * HOUR + 5 * MINUTE - 1, False, id="in the bucket that the horizon ends in"),
+        pytest.param(2 * HOUR + 5 * MINUTE, True, id="behind it"),
+    ],
+)
+def test_id_is_forgotten_a_bucket_after_the_horizon(later_ms: int, is_new: bool) -> None:
+    seen = SeenIds(2 * HOUR, 100)
+    seen.admit("a", 0, 0)
+    assert seen.admit("a", 1, later_ms) is is_new
+
+
+def test_time_never_goes_back() -> None:
+    seen = SeenIds(2 * HOUR, 100)
+    seen.admit("a", 0, 10 * HOUR)
+    assert not seen.admit("a", 1, 0)
+    assert seen.admit("b", 2, 0)
+    assert not seen.admit("b", 3, 11 * HOUR)
+
+
+def test_oldest_ids_go_first_where_there_are_too_many_and_are_counted() -> None:
+    seen = SeenIds(HOUR, 48)
+    assert all(seen.admit(f"id-{at}", at, 0) for at in range(60))
+    assert seen.forgotten == 60 - len(seen) > 0
+    assert seen.admit("id-0", 60, 0)
+    assert not seen.admit("id-59", 61, 0)
+
+
+def test_a_bucket_holds_no_more_than_one_record_can() -> None:
+    seen = SeenIds(HOUR, 10_000_000)
+    for at in range(FULL + 1):
+        seen.admit(str(at), at, 0)
+    sizes = [len(segment.hashes) for segment in seen.changes().segments]
+    assert sizes == [FULL, 1]
+    assert FULL * 16 < 1_000_000
+
+
+def test_changes_hold_only_what_is_new() -> None:
+    seen = SeenIds(HOUR, 100)
+    seen.admit("a", 3, 0)
+    first = seen.changes()
+    seen.admit("b", 7, 0)
+    second = seen.changes()
+    assert [list(one.segments[0].offsets) for one in (first, second)] == [[3], [7]]
+    assert seen.changes() == Changes([], [])
+
+
+def test_a_closed_bucket_becomes_one_segment_and_the_others_are_superfluous() -> None:
+    seen = SeenIds(2 * HOUR, 10_000)
+    for offset in (1, 2, 3):
+        seen.admit(str(offset), offset, 0)
+        seen.changes()
+    seen.admit("later", 4, HOUR)
+    whole, new = seen.changes().segments
+    assert (whole.bucket, list(whole.offsets)) == (1, [1, 2, 3])
+    assert (new.bucket, list(new.offsets)) == (4, [4])
+    seen.admit("much later", 5, 9 * HOUR)
+    assert set(seen.changes().obsolete) == {(1, 1), (4, 4)}
+
+
+def test_obsolete_segments_are_named_when_the_bucket_is_written_whole() -> None:
+    seen = SeenIds(2 * HOUR, 10_000)
+    for offset in (1, 2):
+        seen.admit(str(offset), offset, 0)
+        seen.changes()
+    seen.admit("later", 3, HOUR)
+    assert seen.changes().obsolete == [(1, 2)]
+
+
+def test_a_bucket_that_closes_before_it_was_stored_is_stored_once() -> None:
+    seen = SeenIds(2 * HOUR, 10_000)
+    seen.admit("a", 1, 0)
+    seen.admit("b", 2, HOUR)
+    assert [segment.bucket for segment in seen.changes().segments] == [1, 2]
+    assert seen.changes() == Changes([], [])
+
+
+def test_entries_beyond_the_stamp_are_forgotten() -> None:
+    seen = SeenIds(2 * HOUR, 10_000)
+    for offset in range(4):
+        seen.admit(f"id-{offset}", offset, 0)
+    heir = restored(segments_of(seen.changes()), 1, seen.turn_ms)
+    assert [heir.admit(f"id-{at}", at, 0) for at in range(4)] == [False, False, True, True]
+
+
+def test_segments_of_several_owners_overlap_without_harm() -> None:
+    hashes = [bytes([at]) * 8 for at in range(3)]
+    one = Segment(0, 5 * MINUTE, hashes[:2], array("q", [0, 1]))
+    two = Segment(0, 5 * MINUTE, hashes, array("q", [0, 1, 2]))
+    heir = restored([one, two, one], 2, 5 * MINUTE)
+    assert len(heir) == 3
+    heir.admit("new", 3, 5 * MINUTE)
+    assert [list(segment.offsets) for segment in heir.changes().segments] == [[3]]
+
+
+def test_buckets_let_go_before_are_let_go_again() -> None:
+    seen = SeenIds(2 * HOUR, 10_000)
+    seen.admit("old", 0, 0)
+    first = seen.changes()
+    seen.admit("young", 1, 9 * HOUR)
+    heir = restored(segments_of(first, seen.changes()), 1, seen.turn_ms)
+    assert len(heir) == 1
+    assert heir.changes().obsolete == [(0, 0)]
+    assert heir.admit("old", 2, 9 * HOUR)
