@@ -27,9 +27,12 @@ def page_url(settings: Settings) -> str:
 def read_page(url: str) -> dict[str, Any]:
     """The page's content; PlanwatchError when no respond worker answers there."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=_TIMEOUT_S) as answer:
             page = json.load(answer)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise PlanwatchError(
             f"no respond worker answers at {url} ({type(error).__name__})",
             remedy="start `planwatch worker`, or set PLANWATCH_WEB__RESPOND_PORT to its port",

@@ -53,7 +53,7 @@ def url(inbox: Inbox) -> Iterator[str]:
             return
 
     with HTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/incidents"
         server.shutdown()

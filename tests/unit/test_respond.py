@@ -621,7 +621,8 @@ def test_nothing_may_be_sent_before_its_commit_is_confirmed() -> None:
 
 
 def test_after_a_restart_the_outbox_is_pending() -> None:
-    inbox = Inbox().add(*climb("red"))
+    silence = Silence(id="s", scope={"region": "West"}, until_ms=T0 + HOUR, by="li")
+    inbox = Inbox().add(*climb("red"), silence)
     rows, last = inbox.response.commit()
     heir_rows = VersionedRows(b"heir")
     for key, value in (*rows, last):
@@ -630,7 +631,8 @@ def test_after_a_restart_the_outbox_is_pending() -> None:
     heir = Response.restore(heir_rows, "heir")
     assert heir.pending() == inbox.response.pending()
     assert heir.incidents() == inbox.response.incidents()
-    assert (heir.version, heir.now_ms, heir.counts) == (4, T0, inbox.response.counts)
+    assert (heir.version, heir.now_ms, heir.counts) == (5, T0, inbox.response.counts)
+    assert heir.incidents_json() == inbox.response.incidents_json()
     assert heir.catalogue == inbox.response.catalogue
 
 
