@@ -55,6 +55,7 @@ class EvaluateStage(Stage[Evaluation]):
         self._prepared: _Prepared | None = None
         self._written = -1
         self._turn = asyncio.Lock()
+        self._advancing = asyncio.Lock()
         self._writing = asyncio.Lock()
 
     def inputs(self) -> tuple[str, ...]:
@@ -90,15 +91,12 @@ class EvaluateStage(Stage[Evaluation]):
         await self._advance(fold)
 
     async def _advance(self, fold: Evaluation) -> None:
-        outcomes = fold.advance()
-        while True:
-            async with self._turn:
-                outcome = next(outcomes, None)
-                if outcome is None:
-                    return
-                await self._emit(outcome, fold.version)
-            await self.exporters.pace()
-            await asyncio.sleep(0)
+        async with self._advancing:
+            for outcome in fold.advance():
+                async with self._turn:
+                    await self._emit(outcome, fold.version)
+                await self.exporters.pace()
+                await asyncio.sleep(0)
 
     async def _emit(self, outcome: Outcome, version: int) -> None:
         for problem in outcome.problems:

@@ -17,19 +17,16 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from schemas.errors import BrokerError, PlanwatchError
-from schemas.records import SelfAlert
+from agents.watch import Watch
+from schemas.errors import PlanwatchError
 from streams.app import StageApp, Wiring, make_app
 from streams.state import Sender, check_not_truncated, read_changelog
-from streams.telemetry import Health, Reason, Telemetry
-from streams.telemetry.happenings import ProgressStalled, ReasonChanged, StateRestored, WorkerFailed
+from streams.telemetry import Health, Telemetry
+from streams.telemetry.happenings import StateRestored, WorkerFailed
 from streams.transport import Consumer, Records
 
 Fold = TypeVar("Fold")
 log = logging.getLogger("planwatch")
-#: alerts about itself that wait for the broker at most; the oldest gives way
-_ALERTS = 100
-_WATCH_S = 5.0
 
 
 class Stage(ABC, Generic[Fold]):
@@ -52,7 +49,7 @@ class Stage(ABC, Generic[Fold]):
         self._stopping = False
         #: how the process ends; a test's process goes on
         self.die: Callable[[int], object] = os._exit
-        self._alerts: asyncio.Queue[SelfAlert] = asyncio.Queue(_ALERTS)
+        self.watch = Watch(self)
         self._wire_agent()
 
     @abstractmethod
@@ -115,11 +112,11 @@ class Stage(ABC, Generic[Fold]):
     async def _on_batch(self, message: Any) -> None:
         tp: TP = message.tp
         try:
-            if message.generation_id != self.app.consumer_generation_id:
-                return
             task = self._recovering.get(tp)
             if task is not None:
-                await asyncio.shield(task)
+                await asyncio.wait([task])
+            if message.generation_id != self.app.consumer_generation_id:
+                return
             fold = self.folds.get(tp)
             if fold is not None and not self._stopping:
                 await self.receive(tp, fold, message.value)
@@ -137,7 +134,7 @@ class Stage(ABC, Generic[Fold]):
             try:
                 await asyncio.wait_for(self.write(), timeout=self.settings.kafka.session_timeout_s / 3)
             except TimeoutError:
-                self.folds.clear()  # a write cut short: what it took is only in the log now
+                await self._drop(set(self.folds))  # a write cut short: what it took is only in the log now
         except BaseException as error:
             self.fail(error)
 
@@ -147,15 +144,18 @@ class Stage(ABC, Generic[Fold]):
             generation = self.app.consumer_generation_id
             mine = {tp for tp in assigned if tp.topic in self.inputs()}
             kept = mine if generation == self._generation + 1 else set()
-            for tp in [tp for tp in self.folds if tp not in kept]:
-                del self.folds[tp]
-                await self.lost(tp)
+            await self._drop(set(self.folds) - kept)
             self._generation = generation
             for tp in mine - set(self.folds):
                 self._recovering[tp] = asyncio.create_task(self._recover(tp))
             self._settle()
         except BaseException as error:
             self.fail(error)
+
+    async def _drop(self, partitions: set[TP]) -> None:
+        for tp in partitions:
+            del self.folds[tp]
+            await self.lost(tp)
 
     async def _recover(self, tp: TP) -> None:
         try:
@@ -185,53 +185,9 @@ class Stage(ABC, Generic[Fold]):
         else:
             self.health.clear("recovering")
 
-    async def _alert_loop(self) -> None:
-        """What is wrong with Planwatch itself is an alert like any other."""
-        self.health.watch(self._on_reason)
-        while True:
-            alert = await self._alerts.get()
-            value = alert.model_dump_json().encode()
-            await self.sender.confirmed([await self.sender.send(self.names.inbox, value, key=b"self")])
-
-    def _on_reason(self, reason: Reason, on: bool) -> None:
-        self.telemetry.tell(ReasonChanged(reason.name, "on" if on else "off", reason.text))
-        if not reason.blocking:
-            self.alert(reason.name, reason.text, on=on)
-
     def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
         """Tell the people on call that something is wrong with this stage, or well again."""
-        ladder = self.wiring.catalogue.ladder
-        alert = SelfAlert(
-            what=what,
-            subject=subject or self.name,
-            on=on,
-            tier=ladder[min(1, len(ladder) - 1)],
-            text=text,
-            at_ms=self.wiring.clock.now_ms(),
-        )
-        if self._alerts.full():
-            self._alerts.get_nowait()
-        self._alerts.put_nowait(alert)
-
-    async def _watchdog(self) -> None:
-        """End the process when there is work and none of it gets done: the client below may hang."""
-        seen: dict[TP, tuple[int, int]] = {}
-        limit_ms = self.settings.kafka.stall_s * 1000
-        while True:
-            await asyncio.sleep(_WATCH_S)
-            now = self.wiring.clock.now_ms()
-            for tp, fold in self.folds.items():
-                stamp, end = self.stamp(fold), self.consumer.end(tp) or 0
-                before, since = seen.get(tp, (stamp, now))
-                seen[tp] = (stamp, now if stamp != before or stamp + 1 >= end else since)
-                stalled = now - seen[tp][1]
-                if stalled > limit_ms and not await self.consumer.at_end(tp):
-                    self.telemetry.tell(ProgressStalled(tp.topic, tp.partition, stalled / 1000))
-                    raise BrokerError(
-                        f"{tp.topic}/{tp.partition} made no progress for {stalled / 1000:.0f} s "
-                        f"(at {stamp}, end {end})",
-                        remedy="it is safe to start again; if it recurs, look at the broker",
-                    )
+        self.watch.alert(what, text, on=on, subject=subject)
 
     async def read_rows(self, tp: TP, apply: Any) -> None:
         """Feed the changelog of a partition to `apply`."""
@@ -247,9 +203,10 @@ class Stage(ABC, Generic[Fold]):
         """Start the Faust app and the loops beside it."""
         self.health.block("starting", "not yet given its partitions")
         await self.app.start()
+        watch = self.watch
         self._tasks = [
             asyncio.create_task(self._guard(loop))
-            for loop in (*self.loops(), self._alert_loop(), self._watchdog())
+            for loop in (*self.loops(), watch.tell_alerts(), watch.watch_broker(), watch.watch_progress())
         ]
 
     async def _guard(self, loop: Coroutine[Any, Any, None]) -> None:

@@ -76,6 +76,7 @@ def make_app(settings: Settings, stage: str, port: int) -> StageApp:
         broker_request_timeout=max(kafka.request_timeout_s, kafka.session_timeout_s + 1),
         broker_commit_interval=3600.0,
         producer_acks=-1,
+        producer_request_timeout=kafka.request_timeout_s,
         producer_linger_ms=0,
         producer_max_request_size=16 << 20,
         producer_max_batch_size=1 << 20,

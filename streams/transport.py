@@ -72,6 +72,11 @@ class Consumer(driver.Consumer):
             ) from error
         return True
 
+    async def reachable(self) -> bool:
+        """Whether a broker answers now."""
+        thread = self._thread
+        return bool(await thread.call_thread(thread._ensure_consumer()._client.force_metadata_update))
+
     async def at_end(self, tp: TP) -> bool:
         """Whether everything that is in the partition has been read from it."""
         end = self.end(tp)

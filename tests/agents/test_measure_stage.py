@@ -1,0 +1,173 @@
+"""The measure agent: decode, fold, send in the one order that is safe, acknowledge, dead letter."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP
+
+from agents.measure import MeasureStage
+from streams.app import Wiring
+from streams.catalogue import default_folder, load_catalogue
+from streams.clock import SettableClock
+from streams.engine.measure import SourceFold
+from streams.settings import Settings
+from streams.telemetry import Health, Telemetry
+from tests.agents.stage_fakes import FakeConsumer, FakeProducer
+
+SALES = TP("planwatch.sales.v1", 0)
+CHANGELOG = "planwatch-measure-sales-v1-changelog"
+CELLS = "planwatch.cells.v1"
+DLQ = "planwatch.sales.v1.dlq"
+NOW_MS = 1_773_108_000_000
+
+
+def record(offset: int, value: bytes | None, at_ms: int = NOW_MS) -> ConsumerRecord:
+    return ConsumerRecord(
+        topic=SALES.topic, partition=0, offset=offset, timestamp=at_ms, timestamp_type=0, key=b"k", value=value,
+        checksum=None, serialized_key_size=1, serialized_value_size=len(value or b""), headers=[("trace", b"7")],
+    )  # fmt: skip
+
+
+def order(offset: int) -> ConsumerRecord:
+    event = {
+        "kind": "order", "event_id": f"e{offset}", "occurred_at": NOW_MS, "dimensions": {"region": "East"},
+        "order_id": "o", "line": 1, "customer_id": "c", "amount": "12.50", "currency": "CNY", "quantity": 1,
+    }  # fmt: skip
+    return record(offset, orjson.dumps(event))
+
+
+class Bench:
+    """A stage that owns one partition, with fakes at its ports."""
+
+    def __init__(self) -> None:
+        catalogue = load_catalogue(default_folder())
+        wiring = Wiring(Settings(), catalogue, SettableClock(NOW_MS), owner="me")
+        self.journal: list[str] = []
+        self.producer = FakeProducer(self.journal)
+        self.consumer = FakeConsumer(self.journal)
+        self.stage = MeasureStage(wiring, 1, Health(), Telemetry("measure", process=False))
+        self.stage.app.producer = self.producer
+        self.stage.app.consumer = self.consumer
+        self.exits: list[int] = []
+        self.stage.die = self.exits.append
+        self.fold = SourceFold(SALES.topic, 0, catalogue, "me")
+        self.stage.folds[SALES] = self.fold
+
+    async def receive(self, *records: ConsumerRecord) -> None:
+        await self.stage.receive(SALES, self.fold, list(records))
+
+    def ledgers(self) -> list[dict[str, Any]]:
+        values = [orjson.loads(value) for value in self.producer.values(CELLS) if value]
+        return [value for value in values if value["type"] == "ledger" and not value["opened"]]
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def test_events_become_pages_then_a_ledger_then_an_acknowledgement(bench: Bench) -> None:
+    await bench.receive(order(0), order(1))
+    await bench.stage.write()
+    kinds = [orjson.loads(value)["type"] for value in bench.producer.values(CELLS) if value]
+    assert kinds == ["ledger", "page", "ledger"]  # the first opens after silence
+    assert bench.ledgers()[-1]["counts"]["counted"] == 2
+    assert bench.consumer.committed == {SALES: 2}
+    assert bench.journal[-1] in ("acknowledge", f"send {CHANGELOG}")  # tombstones may follow, nothing else
+
+
+async def test_a_ledger_is_not_sent_before_the_broker_has_the_pages(bench: Bench) -> None:
+    bench.producer.hold = True
+    await bench.receive(order(0))
+    writing = asyncio.create_task(bench.stage.write())
+    while not bench.producer.values(CHANGELOG):
+        await asyncio.sleep(0)
+    assert bench.ledgers() == []
+    assert bench.consumer.committed == {}
+    bench.producer.hold = False
+    bench.producer.confirm()
+    await writing
+    assert [ledger["stamp"] for ledger in bench.ledgers()] == [0]
+
+
+@pytest.mark.parametrize("topic", [CELLS, CHANGELOG, DLQ], ids=["cells", "changelog", "dead letters"])
+async def test_nothing_is_acknowledged_when_a_write_fails(bench: Bench, topic: str) -> None:
+    bench.producer.fail_topic, bench.producer.error = topic, KafkaError("no")
+    await bench.receive(order(0), record(1, b"not json"))
+    with pytest.raises(Exception, match="was not confirmed"):
+        await bench.stage.write()
+    assert bench.consumer.committed == {}
+
+
+async def test_no_tombstone_is_written_once_the_ownership_has_ended(bench: Bench) -> None:
+    await bench.receive(order(0))
+    await bench.stage.write()
+    bench.consumer.owner = False
+    await bench.receive(record(1, order(1).value, NOW_MS + 10 * 60_000))
+    late = orjson.loads(order(2).value) | {"occurred_at": NOW_MS + 10 * 60_000, "event_id": "later"}
+    await bench.receive(record(2, orjson.dumps(late), NOW_MS + 10 * 60_000))
+    await bench.stage.write()
+    assert None not in bench.producer.values(CHANGELOG)
+
+
+async def test_what_is_refused_is_a_dead_letter_with_its_bytes_and_the_remedy(bench: Bench) -> None:
+    await bench.receive(record(0, b"not json"), record(1, None))
+    await bench.stage.write()
+    letters = [one for one in bench.producer.sent if one.topic == DLQ]
+    headers = dict(letters[0].headers)
+    assert [letter.value for letter in letters] == [b"not json", None]
+    assert letters[0].key == b"k"
+    assert headers["trace"] == b"7"
+    assert (headers["planwatch-topic"], headers["planwatch-offset"]) == (b"planwatch.sales.v1", b"0")
+    assert headers["planwatch-reason"] == b"not_json"
+    assert headers["planwatch-remedy"]
+    assert bench.ledgers()[-1]["counts"]["refused"] == 2
+
+
+async def test_nothing_new_is_nothing_written(bench: Bench) -> None:
+    await bench.receive(order(0))
+    await bench.stage.write()
+    sent = len(bench.producer.sent)
+    await bench.stage.write()
+    assert len(bench.producer.sent) == sent
+
+
+async def test_a_batch_of_an_earlier_generation_is_not_folded(bench: Bench) -> None:
+    class Message:
+        tp, value, generation_id = SALES, [order(5)], -99
+
+    await bench.stage._on_batch(Message())
+    assert bench.fold.stamp == -1
+
+
+async def test_an_error_in_the_fold_ends_the_process_without_acknowledging(bench: Bench) -> None:
+    class Message:
+        tp, value, generation_id = SALES, None, bench.stage.app.consumer_generation_id
+
+    await bench.stage._on_batch(Message())
+    assert bench.exits == [1]
+    assert bench.consumer.committed == {}
+
+
+async def test_a_partition_that_was_read_to_its_end_is_declared_idle_once_it_is_silent(bench: Bench) -> None:
+    await bench.receive(order(0))
+    await bench.stage.write()
+    await bench.stage._declare_idle(SALES, 31_000)
+    assert (bench.ledgers()[-1]["idle"], bench.ledgers()[-1]["idle_ms"]) == (True, 31_000)
+
+
+async def test_ownership_begins_with_roster_layout_and_ledger(bench: Bench) -> None:
+    await bench.stage.owned(SALES)
+    records = [orjson.loads(value) for value in bench.producer.values(CELLS) if value]
+    assert [one["type"] for one in records] == ["roster", "layout", "ledger"]
+    assert records[0]["partitions"] == dict.fromkeys(bench.stage.inputs(), 1)
+
+
+async def test_lag_is_what_lies_beyond_the_stamp(bench: Bench) -> None:
+    await bench.receive(order(0), order(1))
+    bench.consumer.ends[SALES] = 10
+    assert bench.stage.lag() == {SALES: 8}
