@@ -349,7 +349,8 @@ def test_optional_fields_may_be_null() -> None:
     ("fields", "bad", "good"),
     [
         ({"rating": 1}, 1, 0), ({"rating": 2}, 1, 0), ({"rating": 3}, 0, 0), ({"rating": 4}, 0, 1),
-        ({"sentiment": "negative"}, 1, 0), ({"sentiment": "neutral"}, 0, 0), ({"sentiment": "positive"}, 0, 1),
+        ({"sentiment": "negative"}, 1, 0), ({"sentiment": "neutral"}, 0, 0),
+        ({"sentiment": "positive"}, 0, 1),
         ({"rating": 5, "sentiment": "negative"}, 0, 1),
     ],
 )  # fmt: skip
