@@ -14,18 +14,21 @@ from faust.types import TP
 
 from agents.stage import Stage
 from schemas.base import scope_text
-from schemas.records import CatalogueRecord, Transition
+from schemas.records import CatalogueRecord, Tick, Transition
 from streams.app import Wiring
 from streams.engine.evaluate import Evaluation, Outcome
 from streams.engine.figures import Figures
 from streams.engine.rows import Row, VersionedRows
 from streams.exporters import Exporters
+from streams.state import ARRIVED
 from streams.telemetry import Health, Telemetry
-from streams.telemetry.happenings import PartSetAside, TierChanged
+from streams.telemetry.happenings import CatalogueAdopted, PartSetAside, TierChanged
 from streams.transport import Records
 
 #: keys of changelog rows whose bodies never change
 _IMMUTABLE = (b"cells|",)
+#: respond is told this often how far has been judged
+_TICK_MS = 5_000
 #: figures that /figures shows at most
 _FIGURES = 20_000
 
@@ -54,6 +57,9 @@ class EvaluateStage(Stage[Evaluation]):
         self._pending: list[asyncio.Future[Any]] = []
         self._prepared: _Prepared | None = None
         self._written = -1
+        self._arrived_ms = 0
+        self._adopted = ""
+        self._ticked_ms = 0
         self._turn = asyncio.Lock()
         self._advancing = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -88,6 +94,7 @@ class EvaluateStage(Stage[Evaluation]):
         async with self._turn:
             for record in records:
                 fold.fold(record.offset, record.timestamp, record.value)
+                self._arrived_ms = next((int(v) for k, v in record.headers if k == ARRIVED), self._arrived_ms)
         await self._advance(fold)
 
     async def _advance(self, fold: Evaluation) -> None:
@@ -99,6 +106,7 @@ class EvaluateStage(Stage[Evaluation]):
                 await asyncio.sleep(0)
 
     async def _emit(self, outcome: Outcome, version: int) -> None:
+        self._adopt()
         for problem in outcome.problems:
             self.telemetry.tell(PartSetAside(problem.kind, problem.name, problem.text))
             self.alert("part_set_aside", problem.text, on=True, subject=f"{problem.kind} {problem.name}")
@@ -109,7 +117,19 @@ class EvaluateStage(Stage[Evaluation]):
         if outcome.transitions:
             self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, version)
 
+    def _adopt(self) -> None:
+        fold = self.fold()
+        catalogue = fold.catalogue if fold is not None else None
+        if catalogue is not None and catalogue.version != self._adopted:
+            self._adopted = catalogue.version
+            self.telemetry.tell(
+                CatalogueAdopted(catalogue.version, len(catalogue.kpis), len(catalogue.rules))
+            )
+
     def _tell(self, transition: Transition) -> None:
+        if self._arrived_ms and transition.cause == "worse":
+            waited_ms = self.wiring.clock.now_ms() - self._arrived_ms
+            self.telemetry.event_to_transition.observe(max(0, waited_ms) / 1000)
         self.telemetry.tell(
             TierChanged(
                 transition.rule,
@@ -152,6 +172,15 @@ class EvaluateStage(Stage[Evaluation]):
         tombstones = fold.confirmed()
         if await self.acknowledge(tp, prepared.replay_from):
             await self.sender.rows(changelog, tp.partition, tombstones)
+            await self._tick(fold)
+
+    async def _tick(self, fold: Evaluation) -> None:
+        """Tell respond how far has been judged: what stays open after a backfill is told when it is near."""
+        now = self.wiring.clock.now_ms()
+        if now - self._ticked_ms >= _TICK_MS:
+            self._ticked_ms = now
+            tick = Tick(frontier_ms=fold.frontier_ms).model_dump_json().encode()
+            await self.sender.confirmed([await self.sender.send(self.names.inbox, tick, key=b"tick")])
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Committing."""

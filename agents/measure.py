@@ -18,6 +18,7 @@ from schemas.records import LayoutRecord, Ledger, Roster
 from streams.app import Wiring
 from streams.cells.layout import layout_of
 from streams.engine.measure import Limits, MeasureRows, Refusal, SourceFold
+from streams.state import ARRIVED, Headers
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import EventsRefused, SourceFellIdle, SourceHeard
 from streams.transport import Records
@@ -36,6 +37,7 @@ class MeasureStage(Stage[SourceFold]):
         super().__init__(wiring, port, health, telemetry)
         self._refused: dict[TP, list[tuple[Any, Refusal]]] = {}
         self._heard: dict[TP, int] = {}
+        self._arrived: dict[TP, int] = {}
         self._idle: set[TP] = set()
         self._writing = asyncio.Lock()
 
@@ -73,10 +75,11 @@ class MeasureStage(Stage[SourceFold]):
             raise TopicsError(f"topic {topic} is not there", remedy="planwatch topics apply")
         return count
 
-    async def _to_cells(self, record: Ledger | Roster | LayoutRecord) -> "asyncio.Future[Any]":
-        return await self.sender.send(
-            self.names.cells, record.model_dump_json().encode(), key=record.type.encode()
-        )
+    async def _to_cells(
+        self, record: Ledger | Roster | LayoutRecord, headers: Headers | None = None
+    ) -> "asyncio.Future[Any]":
+        value, key = record.model_dump_json().encode(), record.type.encode()
+        return await self.sender.send(self.names.cells, value, key=key, headers=headers)
 
     async def receive(self, tp: TP, fold: SourceFold, records: Records) -> None:
         """Fold a poll; what is refused waits for the next flush."""
@@ -84,6 +87,7 @@ class MeasureStage(Stage[SourceFold]):
         if tp in self._idle:
             self._idle.discard(tp)
             self.telemetry.tell(SourceHeard(tp.topic, tp.partition))
+        self._arrived.setdefault(tp, records[0].timestamp)
         refusals = fold.fold(records)
         if refusals:
             by_offset = {record.offset: record for record in records}
@@ -112,10 +116,14 @@ class MeasureStage(Stage[SourceFold]):
         if flush is None:
             return
         changelog = self.names.changelog(self.name, tp.topic)
+        arrived = [(ARRIVED, str(self._arrived.pop(tp, 0)).encode())]
         pending = [await self._to_dlq(tp, record, refusal) for record, refusal in refused]
         if flush.opened is not None:
             pending.append(await self._to_cells(flush.opened))
-        pending += [await self.sender.send(self.names.cells, page, key=b"page") for page in flush.pages]
+        pending += [
+            await self.sender.send(self.names.cells, page, key=b"page", headers=arrived)
+            for page in flush.pages
+        ]
         pending += [
             await self.sender.send(changelog, value, key=key, partition=tp.partition)
             for key, value in flush.rows
@@ -125,7 +133,7 @@ class MeasureStage(Stage[SourceFold]):
         await self.sender.confirmed(
             [
                 await self.sender.send(changelog, value, key=key, partition=tp.partition),
-                await self._to_cells(flush.ledger),
+                await self._to_cells(flush.ledger, arrived),
             ]
         )
         if await self.acknowledge(tp, flush.stamp + 1):

@@ -11,13 +11,16 @@ from typing import Any
 from faust.types import TP
 
 from agents.stage import Stage
+from schemas.base import scope_text
+from schemas.incident import Reason
 from schemas.records import CatalogueRecord, Receipt, SelfAlert, Tick
+from schemas.tier import NONE
 from streams.app import Wiring
 from streams.channels.dispatch import Dispatcher
 from streams.engine.respond import Response
 from streams.engine.rows import VersionedRows
 from streams.telemetry import Health, Telemetry
-from streams.telemetry.happenings import NoticeDone
+from streams.telemetry.happenings import IncidentChanged, NoticeDone, NoticeWithheld
 from streams.transport import Records
 
 #: where only time has passed, it is noted this often
@@ -43,6 +46,8 @@ class RespondStage(Stage[Response]):
         self._version = -1
         self._written = -1
         self._written_ms = 0
+        self._counts: dict[str, int] = {}
+        self._states: dict[str, str] = {}
         self._writing = asyncio.Lock()
 
     def inputs(self) -> tuple[str, ...]:
@@ -59,7 +64,10 @@ class RespondStage(Stage[Response]):
         await self.read_rows(tp, rows.apply)
         rows.recover()
         self._version = self._written = rows.version
-        return Response.restore(rows, self.wiring.owner, outbox=self.settings.respond.outbox)
+        fold = Response.restore(rows, self.wiring.owner, outbox=self.settings.respond.outbox)
+        self._counts = fold.counts
+        self._states = {one.id: one.tier if one.is_open else "none" for one in fold.incidents()}
+        return fold
 
     async def owned(self, tp: TP) -> None:
         """Put our catalogue into the log if the fold has another one; send again what has no receipt."""
@@ -85,11 +93,30 @@ class RespondStage(Stage[Response]):
             for record in records:
                 fold.fold(record.offset, record.timestamp, record.value)
             self._version = records[-1].offset
+            self._tell_what_changed(fold)
             await self._commit(tp, fold)
             notices = fold.take()
         if self.dispatcher is not None:
             for notice in notices:
                 await self.dispatcher.submit(notice)
+
+    def _tell_what_changed(self, fold: Response) -> None:
+        """Log and count what became of incidents, and what was not told, since the last poll."""
+        counts, before = fold.counts, self._counts
+        for reason in (reason.value for reason in Reason):
+            for _ in range(counts.get(reason, 0) - before.get(reason, 0)):
+                self.telemetry.tell(NoticeWithheld(reason))
+        self._counts = counts
+        states = {one.id: one.tier if one.is_open else NONE for one in fold.incidents()}
+        for incident in fold.incidents():
+            tier = states[incident.id]
+            if self._states.get(incident.id, NONE) != tier:
+                change = (
+                    "resolved" if tier == NONE else "changed" if incident.id in self._states else "opened"
+                )
+                where = scope_text(incident.scope)
+                self.telemetry.tell(IncidentChanged(change, incident.tier, incident.id, incident.rule, where))
+        self._states = states
 
     async def _commit(self, tp: TP, fold: Response) -> None:
         now = self.wiring.clock.now_ms()

@@ -14,6 +14,9 @@ from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError, LogTruncatedError, StateError
 
+Headers = list[tuple[str, bytes]]
+#: header of a page or ledger: when the first event arrived that it adds (epoch ms; 0: none), for latency
+ARRIVED = "planwatch-arrived"
 Apply = Callable[[bytes, bytes | None], None]
 #: records applied before other tasks get their turn
 _SLICE = 2000
@@ -104,7 +107,7 @@ class Sender:
         *,
         key: bytes | None = None,
         partition: int = 0,
-        headers: list[tuple[str, bytes]] | None = None,
+        headers: Headers | None = None,
     ) -> "asyncio.Future[Any]":
         """Hand over one record; the future ends when the broker has it."""
         try:

@@ -109,17 +109,6 @@ class CatalogueAdopted(Happening):
 
 
 @dataclass(frozen=True)
-class SendFailed(Happening):
-    """A record was not confirmed by the broker."""
-
-    level = logging.ERROR
-    counter = "sends_failed"
-    labels = ("topic",)
-    topic: str
-    cause: str
-
-
-@dataclass(frozen=True)
 class ProgressStalled(Happening):
     """There is work and none of it gets done; the watchdog ends the process."""
 
@@ -275,7 +264,6 @@ class NoticeWithheld(Happening):
     every_s = 10.0
     stages = (RESPOND,)
     reason: str
-    incident: str
 
 
 # ---- sinks -----------------------------------------------------------------------------------------------

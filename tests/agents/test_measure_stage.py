@@ -27,8 +27,9 @@ NOW_MS = 1_773_108_000_000
 
 def record(offset: int, value: bytes | None, at_ms: int = NOW_MS) -> ConsumerRecord:
     return ConsumerRecord(
-        topic=SALES.topic, partition=0, offset=offset, timestamp=at_ms, timestamp_type=0, key=b"k", value=value,
-        checksum=None, serialized_key_size=1, serialized_value_size=len(value or b""), headers=[("trace", b"7")],
+        topic=SALES.topic, partition=0, offset=offset, timestamp=at_ms, timestamp_type=0, key=b"k",
+        value=value, checksum=None, serialized_key_size=1, serialized_value_size=len(value or b""),
+        headers=[("trace", b"7")],
     )  # fmt: skip
 
 
