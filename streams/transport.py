@@ -36,7 +36,7 @@ class Consumer(driver.Consumer):
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if batch and (active is None or tp in active or tp in self._buffered_partitions):
+            if batch and (tp in (active or ()) or tp in self._buffered_partitions):
                 yield tp, self._to_batch(tp, cast(Any, batch))
 
     def _to_batch(self, tp: TP, batch: Records) -> ConsumerMessage:
