@@ -61,7 +61,7 @@ def _publish(order: "Order", refused: "Refusals") -> "tuple[list[Tally], Deliver
 
     settings = load_settings()
     catalogue = load_catalogue(settings.catalogue or default_folder())
-    check = Checker(catalogue, settings.kafka.prefix, WallClock().now_ms(), order.topic)
+    check = Checker(catalogue, settings, WallClock().now_ms(), topic=order.topic)
     with _interruptible(), _bars() as bars:
         return publish(order, settings.kafka, check, refused, bars)
 

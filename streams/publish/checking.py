@@ -8,6 +8,7 @@ from schemas.events import KINDS, kinds_of
 from streams.engine.measure_read import EventReader
 from streams.engine.measure_refusal import Fault
 from streams.publish.outcome import UnusableError
+from streams.settings import Settings
 
 
 class Record(NamedTuple):
@@ -31,14 +32,17 @@ class Checker:
     `topic` sends everything there instead of to each kind's own topic; InputError when it takes no events.
     """
 
-    def __init__(self, catalogue: Catalogue, prefix: str, now_ms: int, topic: str | None = None) -> None:
+    def __init__(
+        self, catalogue: Catalogue, settings: Settings, now_ms: int, *, topic: str | None = None
+    ) -> None:
+        prefix = settings.kafka.prefix
         kinds = {kind.kind: kind for kind in (kinds_of(topic) if topic else KINDS.values())}
         if not kinds:
             known = sorted({f"{prefix}.{kind.topic}" for kind in KINDS.values()})
             raise InputError(f"topic {topic!r} takes no events", remedy=f"topics that do: {', '.join(known)}")
         self._kinds = kinds
         self._topics = {name: topic or f"{prefix}.{kind.topic}" for name, kind in kinds.items()}
-        self._reader = EventReader(kinds.values(), catalogue)
+        self._reader = EventReader(kinds.values(), catalogue, settings.measure.value_bytes)
         self._latest_ms = now_ms + catalogue.installation.future_limit.ms
 
     @property

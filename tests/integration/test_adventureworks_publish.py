@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -29,12 +30,22 @@ if TYPE_CHECKING:
     from tests.servers.kafka import KafkaCluster
 
 Events = dict[int, list[dict[str, Any]]]
+Published = tuple[Shop, "subprocess.CompletedProcess[str]", Path]
 
 
 @pytest.fixture
 def shop(kafka: "KafkaCluster", topic_prefix: str, tmp_path: Path) -> Shop:
     """An installation with empty topics."""
     return Shop(kafka.bootstrap, topic_prefix, make_catalogue(tmp_path / "catalogue"))
+
+
+@pytest.fixture(scope="module")
+def published(kafka: "KafkaCluster", tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """An installation that was sent the clean files: itself, the finished command, its file of refusals."""
+    folder = tmp_path_factory.mktemp("published")
+    shop = Shop(kafka.bootstrap, f"t{uuid.uuid4().hex[:8]}", make_catalogue(folder / "catalogue"))
+    refusals = folder / "refused.ndjson"
+    return shop, shop.try_publish(CLEAN, "--show", "2", "--refusals", str(refusals)), refusals
 
 
 def read(kafka: "KafkaCluster", topic: str) -> Events:
@@ -63,13 +74,12 @@ def cut_of(event: dict[str, Any]) -> oracle.Cut:
     return event["occurred_at"][:7], where["region"], where["product_line"]
 
 
-def test_topics_hold_what_the_files_add_up_to(kafka: "KafkaCluster", shop: Shop) -> None:
+def test_topics_hold_what_the_files_add_up_to(kafka: "KafkaCluster", published: Published) -> None:
+    shop, done, _ = published
     expected = oracle.recount()
 
-    report = shop.publish(CLEAN)
-
     sales, feedback = f"{shop.prefix}.sales.v1", f"{shop.prefix}.feedback.v1"
-    assert report["sent"] == {sales: ORDER_ROWS + REFUND_ROWS, feedback: REVIEW_ROWS}
+    assert json.loads(done.stdout)["sent"] == {sales: ORDER_ROWS + REFUND_ROWS, feedback: REVIEW_ROWS}
     events = once(read(kafka, sales))
     revenue: dict[oracle.Cut, Decimal] = defaultdict(Decimal)
     units: dict[oracle.Cut, int] = defaultdict(int)
@@ -93,10 +103,8 @@ def test_topics_hold_what_the_files_add_up_to(kafka: "KafkaCluster", shop: Shop)
     assert sum(revenue.values()) == Decimal("24914583.66")
 
 
-def test_broken_rows_are_reported_with_line_field_value_and_remedy(shop: Shop, tmp_path: Path) -> None:
-    refusals = tmp_path / "refused.ndjson"
-
-    done = shop.try_publish(CLEAN, "--show", "2", "--refusals", str(refusals))
+def test_broken_rows_are_reported_with_line_field_value_and_remedy(published: Published) -> None:
+    _, done, refusals = published
 
     report = json.loads(done.stdout)
     assert done.returncode == 1
@@ -108,10 +116,10 @@ def test_broken_rows_are_reported_with_line_field_value_and_remedy(shop: Shop, t
     assert all(one["remedy"] and one["file"] == "Returns.csv" for one in told)
 
 
-def test_files_are_merged_by_time_and_keyed_by_their_entity(kafka: "KafkaCluster", shop: Shop) -> None:
-    shop.publish(CLEAN)
-
-    partitions = read(kafka, f"{shop.prefix}.sales.v1")
+def test_files_are_merged_by_time_and_keyed_by_their_entity(
+    kafka: "KafkaCluster", published: Published
+) -> None:
+    partitions = read(kafka, f"{published[0].prefix}.sales.v1")
     places: dict[str, set[int]] = defaultdict(set)
     for partition, events in partitions.items():
         times = [event["occurred_at"][:10] for event in events]
@@ -123,11 +131,10 @@ def test_files_are_merged_by_time_and_keyed_by_their_entity(kafka: "KafkaCluster
     assert min(len(events) for events in partitions.values()) > 10_000
 
 
-def test_raw_files_become_the_same_events_as_the_clean_one(kafka: "KafkaCluster", shop: Shop) -> None:
-    raw = Shop(kafka.bootstrap, f"{shop.prefix}raw", Path(shop.env["PLANWATCH_CATALOGUE"]))
-
-    report = raw.publish(RAW, reviews=False)
-    shop.publish(CLEAN, reviews=False)
+def test_raw_files_become_the_same_events_as_the_clean_one(
+    kafka: "KafkaCluster", shop: Shop, published: Published
+) -> None:
+    report = shop.publish(RAW, reviews=False)
 
     skipped = sum(sum(file["skipped"].values()) for file in report["files"])
     assert skipped == 19  # 22 junk rows, three of them the headers
@@ -136,13 +143,11 @@ def test_raw_files_become_the_same_events_as_the_clean_one(kafka: "KafkaCluster"
     def ordered(prefix: str) -> list[dict[str, Any]]:
         return sorted(once(read(kafka, f"{prefix}.sales.v1")), key=lambda event: str(event["event_id"]))
 
-    assert ordered(raw.prefix) == ordered(shop.prefix)
+    assert ordered(shop.prefix) == ordered(published[0].prefix)
 
 
-def test_reviews_get_time_id_rating_and_a_region_in_turn(kafka: "KafkaCluster", shop: Shop) -> None:
-    shop.publish([])
-
-    events = once(read(kafka, f"{shop.prefix}.feedback.v1"))
+def test_reviews_get_time_id_rating_and_a_region_in_turn(kafka: "KafkaCluster", published: Published) -> None:
+    events = once(read(kafka, f"{published[0].prefix}.feedback.v1"))
 
     assert len(events) == REVIEW_ROWS
     ratings = [event["rating"] for event in events]
