@@ -86,7 +86,6 @@ class Settings(BaseSettings):
 
     catalogue: Path | None = Field(default=None, description="folder of YAML; empty: the default that ships")
     data_dir: Path = Field(default=Path(".planwatch"), description="spill files and port notes")
-    language: str = Field(default="en", pattern="^(en|zh)$", description="of the command line: en or zh")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING, ERROR")
     series: int = Field(
         default=10_000, ge=100, description="Prometheus series at most; the overflow is counted"

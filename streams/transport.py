@@ -34,10 +34,14 @@ class Consumer(driver.Consumer):
             await self.perform_seek()
             return
         for tp, batch in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            if not self._may_go_on(generation):
                 return
-            if batch and (tp in (active or ()) or tp in self._buffered_partitions):
+            if batch and (active is None or tp in active or tp in self._buffered_partitions):
                 yield tp, self._to_batch(tp, cast(Any, batch))
+
+    def _may_go_on(self, generation: int) -> bool:
+        """Between two batches the flow may have been stopped, or the partitions shared out anew."""
+        return self.flow_active and self.app.consumer_generation_id == generation
 
     def _to_batch(self, tp: TP, batch: Records) -> ConsumerMessage:
         last = batch[-1]
