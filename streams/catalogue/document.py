@@ -90,10 +90,10 @@ def parse_document(text: str, file: str) -> Document:
             "remove control characters; save as UTF-8 text",
         )
         return document
-    if root is None:
+    if root is not None:
+        document.value = _Builder(document).build(root, ())
+    if document.value is None and not document.problems:
         document.add((1, 1), "the file is empty", "fill it or remove it")
-        return document
-    document.value = _Builder(document).build(root, ())
     return document
 
 

@@ -16,8 +16,8 @@ RULES = list(CATALOGUE.rules.values())
 #: those that an installation is promised
 PROMISED = """
 revenue gross_sales orders order_lines units average_order_value refund_ratio click_ratio conversion_ratio
-discount_ratio bad_review_ratio mean_rating reviews complaints_per_100_orders net_promoter_score mean_sentiment
-negative_mention_ratio replies_within_24h sales_delay feedback_delay sentiment_delay
+discount_ratio bad_review_ratio mean_rating reviews complaints_per_100_orders net_promoter_score
+mean_sentiment negative_mention_ratio replies_within_24h sales_delay feedback_delay sentiment_delay
 """
 
 

@@ -60,6 +60,7 @@ def test_document_reads_yaml_1_2(text: str, value: object) -> None:
         ("<<: {b: 1}\n", "a.yaml:1:1: a key that is not plain text — write the keys out one by one"),
         ("[1]: 2\n", "a.yaml:1:1: a key that is not plain text — write the keys out one by one"),
         ("", "a.yaml:1:1: the file is empty — fill it or remove it"),
+        ("~", "a.yaml:1:1: the file is empty — fill it or remove it"),
         (
             "a: b: c\n",
             "a.yaml:1:5: not YAML: mapping values are not allowed here "
@@ -70,7 +71,7 @@ def test_document_reads_yaml_1_2(text: str, value: object) -> None:
             "a.yaml:1:4: an alias that contains itself or grows without end — write the value out",
         ),
     ],
-    ids=["duplicate", "nan", "infinity", "tag", "merge", "list-as-key", "empty", "syntax", "circle"],
+    ids=["duplicate", "nan", "infinity", "tag", "merge", "list-as-key", "empty", "null", "syntax", "circle"],
 )
 def test_document_refuses_with_place_and_remedy(text: str, problem: str) -> None:
     assert _said(parse_document(text, "a.yaml")) == [problem]

@@ -29,9 +29,7 @@ def check(draft: Draft) -> Iterator[Problem]:
 
 def _measure(draft: Draft, entry: Entry[Kpi], name: str, measure: Measure) -> Iterator[Problem]:
     place = ("measures", name)
-    several = isinstance(measure.event, list)
-    names = [(("event", at) if several else ("event",), kind) for at, kind in enumerate(measure.events)]
-    wrong = list(unknown(entry, place, names, list(KINDS), "event kind"))
+    wrong = list(_kinds_problems(entry, (*place, "event"), measure))
     if wrong:
         yield from wrong
         return
@@ -50,6 +48,16 @@ def _measure(draft: Draft, entry: Entry[Kpi], name: str, measure: Measure) -> It
             )
         else:
             yield from _condition(entry, inner, fields[field], condition)
+
+
+def _kinds_problems(entry: Entry[Kpi], place: tuple[str, ...], measure: Measure) -> Iterator[Problem]:
+    if isinstance(measure.event, str):
+        yield from unknown(entry, place, [((), measure.event)], list(KINDS), "event kind")
+        return
+    if not measure.event:
+        yield entry.problem(place, "no event kind", suggest("", KINDS, plural="event kinds"))
+    yield from unknown(entry, place, listed(measure.event), list(KINDS), "event kind")
+    yield from repeated(entry, place, measure.event, "event kind")
 
 
 def _common(kinds: Sequence[Mapping[str, EventField]]) -> dict[str, EventField]:
