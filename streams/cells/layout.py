@@ -5,13 +5,13 @@ What the numbers mean outside (KPIs, windows) is not known here.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from schemas.catalogue import Catalogue
 from schemas.errors import FormulaError
-from schemas.events import KINDS
+from schemas.events import KINDS, EventKind
 from schemas.kpi import Measure
 
 Leaf = tuple[str, ...]
@@ -81,8 +81,8 @@ def layout_for(measures: Iterable[Measure], dimensions: tuple[str, ...], minor_d
     return Layout(dimensions=dimensions, measures=ordered, scales=scales)
 
 
-def scale_of(measure: Measure, minor_digits: int) -> int:
-    """Stored integers per natural unit of what the measure adds up.
+def scale_of(measure: Measure, minor_digits: int, kinds: Mapping[str, EventKind] = KINDS) -> int:
+    """Stored integers per natural unit of what the measure adds up; FormulaError when there is no such thing.
 
     >>> scale_of(Measure(event="order", sum="amount"), 2), scale_of(Measure(event="order", count=True), 2)
     (100, 1)
@@ -91,7 +91,7 @@ def scale_of(measure: Measure, minor_digits: int) -> int:
         return 1
     scales = set()
     for kind in measure.events:
-        field = KINDS[kind].fields.get(measure.field) if kind in KINDS else None
+        field = kinds[kind].fields.get(measure.field) if kind in kinds else None
         if field is None or not field.number:
             raise FormulaError(
                 f"measure {measure.key}: {kind} has no number {measure.field!r}",

@@ -137,8 +137,6 @@ def wrong_topic(kind: str) -> Fault:
 
 def _wrong_kind(detail: ErrorDetails, kinds: tuple[str, ...]) -> Fault:
     if detail["type"] == "union_tag_not_found":
-        if not isinstance(detail["input"], dict):
-            return fault(Reason.NOT_AN_OBJECT, "", detail["input"])
         return fault(Reason.MISSING_FIELD, "kind", "", f"say which kind it is: {_listed(kinds)}")
     kind = detail["input"].get("kind")
     close = difflib.get_close_matches(str(kind)[:_MORE], kinds, 1)

@@ -1,16 +1,24 @@
 """Layouts, generated folds and the stored form of pages."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schemas.errors import FormulaError, StateError
-from schemas.events import KINDS
+from schemas.events import KINDS, Event
 from schemas.kpi import Measure, Range
 from streams.cells.fold import compile_fold, compile_leaf, fold_source
-from streams.cells.layout import layout_for, layout_of
+from streams.cells.layout import layout_for, layout_of, scale_of
 from streams.cells.page import Page, PageKey, decode_page, encode_page, is_page
 from tests.measure_builders import catalogue
+
+
+class Waited(Event):
+    """A kind whose `waited` is in another unit than that of a reply."""
+
+    waited: int
+
 
 KEY = PageKey("t.sales.v1", 3, "abc", "m", 60_000, 120_000, 7)
 
@@ -73,6 +81,12 @@ def test_scale_is_that_of_the_field(measure: Measure, scale: int) -> None:
 def test_a_measure_of_what_is_no_number_is_refused(measure: Measure) -> None:
     with pytest.raises(FormulaError, match="has no number"):
         layout_for([measure], ())
+
+
+def test_a_measure_over_kinds_that_count_in_different_units_is_refused() -> None:
+    kinds = KINDS | {"order": replace(KINDS["order"], model=Waited)}
+    with pytest.raises(FormulaError, match="same unit"):
+        scale_of(Measure(event=["order", "reply"], sum="waited"), 2, kinds)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.events import KINDS, kinds_of
+from schemas.events._fields import epoch_ms
 from schemas.refusal import RefusalReason as Reason
 from streams.engine.measure_read import EventReader
 from streams.engine.measure_refusal import SHOWN, Fault
@@ -30,6 +31,10 @@ def event_of(value: bytes, reader: EventReader = SALES) -> dict[str, Any]:
     return read
 
 
+def mention(**fields: Any) -> dict[str, Any]:
+    return dict(KINDS["mention"].example) | {"dimensions": {}} | fields
+
+
 def with_raw(field: str, raw: str) -> bytes:
     """An order whose field is exactly these characters."""
     return encoded(order(**{field: "@"})).replace(b'"@"', raw.encode())
@@ -39,7 +44,14 @@ BAD: list[tuple[str, bytes | None, Reason, str, str, str]] = [
     # name, value, reason, field, part of the value shown, part of the remedy
     ("tombstone", None, Reason.TOMBSTONE, "", "", "send an event"),
     ("empty", b"", Reason.NOT_JSON, "", "", "one JSON object a record"),
-    ("2 MB", b"{" + b" " * 2_000_000 + b"}", Reason.TOO_LARGE, "", "2000002 bytes", "at most 1000000 bytes"),
+    (
+        "2 MB",
+        encoded(order())[:-1] + b" " * 2_000_000 + b"}",
+        Reason.TOO_LARGE,
+        "",
+        " bytes",
+        "at most 1000000 bytes",
+    ),
     ("latin-1", b'{"kind": "caf\xe9"}', Reason.NOT_UTF8, "byte 13", "caf\\xe9", "UTF-8"),
     ("utf-16", '{"kind":1}'.encode("utf-16"), Reason.NOT_UTF8, "byte 0", "\\xff\\xfe", "UTF-8"),
     (
@@ -249,6 +261,12 @@ def test_a_record_that_cannot_be_read_is_refused_with_field_value_and_remedy(
     assert all(part.isprintable() for part in wrong)
 
 
+@pytest.mark.parametrize("value", [one[1] for one in BAD], ids=[one[0] for one in BAD])
+def test_a_fault_is_the_same_among_good_values(value: bytes | None) -> None:
+    for poll in ([value], [value, GOOD], [GOOD, value]):
+        assert SALES.read(poll) == as_read_alone(SALES, poll)
+
+
 def test_every_reason_of_a_value_is_tried_here() -> None:
     feedback = {Reason.NOT_RATED, Reason.ANSWERED_BEFORE, Reason.NOT_ALLOWED}
     by_record = {Reason.NO_RECORD_TIME}
@@ -274,11 +292,6 @@ def test_feedback_is_refused_for_what_it_lacks(event: dict[str, Any], reason: Re
     wrong = fault_of(encoded({"event_id": "1", "occurred_at": START_MS} | event), FEEDBACK)
     assert (wrong.reason, wrong.field) == (reason.value, field)
     assert wrong.remedy
-
-
-def test_polarity_beyond_its_bounds_is_refused() -> None:
-    event = dict(KINDS["mention"].example) | {"polarity": 1.01, "dimensions": {}}
-    assert fault_of(encoded(event), SENTIMENT).reason == Reason.OUT_OF_RANGE
 
 
 @pytest.mark.parametrize(
@@ -386,11 +399,15 @@ def as_read_alone(reader: EventReader, values: Sequence[bytes | None]) -> tuple[
 
 GOOD = encoded(order())
 PAIR = GOOD + b"," + GOOD
+CUT_OBJECT = GOOD.split(b",", 1)
+_left, _, _right = encoded(order("a},{b")).partition(b"},{")
+CUT_STRING = [_left + b"}", b"{" + _right]
 HOSTILE = {
     # Each would be a list of the right length if only joined and counted.
     "two events and an empty value": [PAIR, b""],
     "a string over two values": [PAIR, b'{"kind":"order","x":"', b'"}'],
-    "a string that ends in a brace": [PAIR, b'{"kind":"order","event_id":"a}', b'{","occurred_at":1}'],
+    "a string cut between braces": [PAIR, *CUT_STRING],
+    "an object cut after a comma": [PAIR, *CUT_OBJECT],
     "a list over two values": [PAIR, b'{"attributes":[{}', b"{}]," + GOOD[1:]],
     "a list in a name given twice": [
         PAIR,
@@ -416,6 +433,53 @@ def test_a_poll_with_every_fault_in_it_is_read_as_each_alone(reader: EventReader
     values = [value for _, value, *_ in BAD] + [GOOD, encoded(dict(KINDS["mention"].example))]
     long = [value for value in values for _ in range(3)]
     assert reader.read(long) == as_read_alone(reader, long)
+
+
+def test_a_fault_in_a_long_poll_leaves_the_others_alone() -> None:
+    values = [encoded(order(str(at))) for at in range(300)]
+    values[70] = b"{"
+    batch = SALES.read(values)
+    assert [*batch.faults] == [70]
+    assert [event and event["event_id"] for event in batch.events] == [
+        None if at == 70 else str(at) for at in range(300)
+    ]
+
+
+def test_any_number_of_moments_can_be_read() -> None:
+    texts = [f"2026-03-02T00:00:{at // 10_000:02}.{at % 10_000:04}Z" for at in range(70_000)]
+    assert [epoch_ms(text) for text in texts] == [START_MS + at // 10 for at in range(70_000)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "millionths"),
+    [
+        ("1", 10**6),
+        ("-1", -(10**6)),
+        ("-0.1234565", -123_456),
+        ("0.1234575", 123_458),
+        ('"0.5"', 500_000),
+        ("1e-7", 0),
+    ],
+)
+def test_polarity_is_rounded_half_to_even(raw: str, millionths: int) -> None:
+    event = encoded(mention(polarity="@")).replace(b'"@"', raw.encode())
+    assert event_of(event, SENTIMENT)["polarity"] == millionths
+
+
+@pytest.mark.parametrize(
+    ("polarity", "reason"),
+    [
+        (1.01, Reason.OUT_OF_RANGE),
+        ("-2", Reason.OUT_OF_RANGE),
+        ("bad", Reason.BAD_NUMBER),
+        (float("inf"), Reason.BAD_NUMBER),
+        (True, Reason.WRONG_TYPE),
+        (None, Reason.WRONG_TYPE),
+    ],
+)
+def test_polarity_that_is_none_is_refused(polarity: Any, reason: Reason) -> None:
+    wrong = fault_of(encoded(mention(polarity=polarity)), SENTIMENT)
+    assert (wrong.reason, wrong.field) == (reason, "polarity")
 
 
 def test_brackets_in_a_text_are_read() -> None:
