@@ -39,13 +39,13 @@ def earlier(spec: Spec, end_ms: int, ago_ms: int, calendar: Calendar) -> Interva
 
 
 def compose(interval: Interval, calendar: Calendar, kept: Kept) -> list[Piece]:
-    """The panes that make up an interval, in order of time.
+    """The panes that make up an interval, in order of time; none for an empty one.
 
     >>> hour = 3_600_000
     >>> compose(Interval(hour // 2, 2 * hour), Calendar("Etc/UTC"), Kept(2**60, 0))
     [Piece(grain='h', start=0, weight=0.5), Piece(grain='h', start=3600000, weight=1.0)]
     """
-    return list(_cover("d", interval, calendar, kept))
+    return list(_cover("d", interval, calendar, kept)) if interval.start < interval.end else []
 
 
 def _cover(grain: PaneGrain, interval: Interval, calendar: Calendar, kept: Kept) -> Iterator[Piece]:

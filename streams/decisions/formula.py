@@ -8,6 +8,7 @@ no value, and whatever is computed from no value has none.
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ _FUNCTIONS: dict[str, tuple[int, Any]] = {
 
 
 def _divide(one: Any, other: Any) -> Any:
-    return one / np.where(np.equal(other, 0), np.nan, other)
+    if isinstance(other, float):
+        return one / (other or np.nan)
+    return one / np.where(other == 0, np.nan, other)
 
 
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -49,10 +52,8 @@ class Formula:
         >>> ratio.compute({"bad": np.array([1.0, 0.0]), "all_of_them": np.array([4.0, 0.0])})
         array([0.25,  nan])
         """
-        found = np.asarray(self._compute(columns), dtype=np.float64)
-        size = len(next(iter(columns.values())))
-        values = found if found.shape else np.full(size, found)
-        return np.where(np.isfinite(values), values, np.nan)
+        found: Column = self._compute(columns)
+        return found
 
 
 def parse_formula(text: str, measures: "list[str] | tuple[str, ...] | Mapping[str, Any]") -> Formula:
@@ -109,6 +110,8 @@ def _number(node: ast.Constant, text: str) -> _Compute:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FormulaError(f"formula {text!r}: {value!r} is not a number", remedy=_REMEDY)
     number = float(value)
+    if not isfinite(number):
+        raise FormulaError(f"formula {text!r}: {value!r} is too large", remedy="write a smaller number")
     return lambda columns: number
 
 

@@ -5,7 +5,6 @@ state. Only `judged` moves a tier; every other reason says why there is no judge
 """
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,6 @@ class Reason(IntEnum):
     TOO_FEW = 2
     NO_VALUE = 3
     NO_EXPECTATION = 4
-    SET_ASIDE = 5
 
     @property
     def text(self) -> str:
@@ -33,13 +31,6 @@ class Reason(IntEnum):
         'warming_up'
         """
         return self.name.lower()
-
-
-class Verdicts(NamedTuple):
-    """One per scope: the departure (NaN without a judgement) and the reason as a small number."""
-
-    departures: Column
-    reasons: npt.NDArray[np.int8]
 
 
 def compare(rule: Rule, values: Column, expected: Column) -> Column:
@@ -56,21 +47,34 @@ def compare(rule: Rule, values: Column, expected: Column) -> Column:
     return np.full(len(values), np.nan)
 
 
-def judge_scopes(rule: Rule, values: Column, expected: Column, volume: Column | None, *, warm: bool) -> Verdicts:
-    """The verdicts of one rule at one pane end; all arrays have one entry per scope, NaN is nothing.
+def judge_scopes(rule: Rule, values: Column, expected: Column, volume: Column | None, *, warm: bool) -> Column:
+    """The departures of one rule at one pane end, one per scope; NaN where there is no judgement.
 
-    Reasons in order: warming up, too few, no value, no expectation. `volume` None: the rule has no minimum.
+    `volume` None: the rule has no minimum. `reasons` says why there is no judgement.
     """
-    departures = compare(rule, values, expected)
-    reasons = np.zeros(len(values), dtype=np.int8)
-    if rule.compare != "value":
-        reasons[np.isnan(departures)] = Reason.NO_EXPECTATION
-    reasons[np.isnan(values)] = Reason.NO_VALUE
-    if volume is not None and rule.minimum is not None:
-        reasons[~(volume >= rule.minimum.value)] = Reason.TOO_FEW
     if not warm:
-        reasons[:] = Reason.WARMING_UP
-    return Verdicts(np.where(reasons == Reason.JUDGED, departures, np.nan), reasons)
+        return np.full(len(values), np.nan)
+    departures = compare(rule, values, expected)
+    if volume is None or rule.minimum is None:
+        return departures
+    return np.where(volume >= rule.minimum.value, departures, np.nan)
+
+
+def reasons(
+    rule: Rule, values: Column, expected: Column, volume: Column | None, *, warm: bool
+) -> npt.NDArray[np.int8]:
+    """For each scope the reason of its verdict, as the number of a `Reason`.
+
+    The first that applies: warming up, too few, no value, no expectation, judged.
+    """
+    found = np.full(len(values), Reason.JUDGED, dtype=np.int8)
+    found[np.isnan(compare(rule, values, expected))] = Reason.NO_EXPECTATION
+    found[np.isnan(values)] = Reason.NO_VALUE
+    if volume is not None and rule.minimum is not None:
+        found[~(volume >= rule.minimum.value)] = Reason.TOO_FEW
+    if not warm:
+        found[:] = Reason.WARMING_UP
+    return found
 
 
 def beyond_any(ladder: Ladder, departures: Column) -> npt.NDArray[np.bool_]:

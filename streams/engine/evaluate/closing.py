@@ -12,12 +12,13 @@ from schemas.base import Scope
 from schemas.catalogue import Catalogue
 from schemas.period import MINUTE_MS
 from schemas.records import Cause
+from streams.decisions.verdict import Reason, reasons
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Columns, Rows, Table
 from streams.engine.evaluate.earlier import Earlier
 from streams.engine.evaluate.intake import Intake
 from streams.engine.evaluate.journal import Journal
-from streams.engine.evaluate.judging import Judge
+from streams.engine.evaluate.judging import Judge, Judgement
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.pending import Entry
@@ -27,6 +28,7 @@ from streams.engine.evaluate.scopes import Leaves, Scopes
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.store import Kept, Store
 from streams.engine.evaluate.sums import WindowSums
+from streams.engine.evaluate.tiers import RuleTiers
 from streams.engine.figures import Figure, ScopeItems
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, ToDate
@@ -85,10 +87,14 @@ class Closing:
         self.windows = [WindowSums(spec, columns, self.calendar) for spec in self.plans.specs]
         self.judge = Judge(catalogue, self.plans, self.windows, self.scopes, since)
         self.judge.partition = Partition(catalogue, self.store, self.scopes)
-        for rule in self.plans.rules.values():
-            if rule.ago_ms is not None:
-                key = (rule.window, rule.ago_ms)
-                self.judge.earlier[key] = Earlier(self.plans.specs[rule.window], rule.ago_ms, self.store)
+        self._quiet = [tiers for tiers in self.judge.tiers if tiers.plan.rule.quiet is not None]
+        self._looking_back: dict[tuple[int, int], list[RuleTiers]] = {}
+        for tiers in self.judge.tiers:
+            if tiers.plan.ago_ms is not None:
+                key = (tiers.plan.window, tiers.plan.ago_ms)
+                spec = self.plans.specs[tiers.plan.window]
+                self.judge.earlier.setdefault(key, Earlier(spec, tiers.plan.ago_ms, self.store))
+                self._looking_back.setdefault(key, []).append(tiers)
         self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
 
     def reserve(self) -> None:
@@ -99,9 +105,7 @@ class Closing:
     def expect(self, from_ms: int) -> None:
         """Let the clocks of scopes that must exist, even if silent, run from here."""
         expected = {dimension.id: dimension.expected for dimension in self.catalogue.dimensions}
-        for tiers in self.judge.tiers:
-            if tiers.plan.rule.quiet is None:
-                continue
+        for tiers in self._quiet:
             for scope in tiers.plan.rule.scopes:
                 values = expected.get(scope[0], []) if len(scope) == 1 else []
                 named: list[ScopeItems] = [((scope[0], value),) for value in sorted(values)] if scope else [()]
@@ -140,10 +144,25 @@ class Closing:
 
     def figures_now(self, end_ms: int) -> Iterator[Figure]:
         """Every figure with content, as of this pane end."""
-        present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}
-        bench = Bench(self.windows, self.scopes, present, {})
-        for block in self.reckoning.blocks(bench, end_ms, self.judge.look(bench, end_ms), set(), []):
+        bench = self._everything()
+        judgement = Judgement()
+        for plan, judged in self.judge.look(bench, end_ms):
+            judgement.expected.setdefault(plan.kpi.kpi.id, []).append((judged.at, judged.expected))
+        for block in self.reckoning.blocks(bench, end_ms, judgement, set(), []):
             yield from block
+
+    def verdicts_now(self, end_ms: int) -> Iterator[tuple[str, str, int]]:
+        """Rule, reason and number of scopes, as of this pane end."""
+        for plan, judged in self.judge.look(self._everything(), end_ms):
+            found = reasons(plan.rule, judged.values, judged.expected, judged.volume, warm=judged.warm)
+            for reason in Reason:
+                count = int((found == reason).sum())
+                if count:
+                    yield plan.rule.id, reason.text, count
+
+    def _everything(self) -> Bench:
+        present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}
+        return Bench(self.windows, self.scopes, present, {})
 
     def close(self, end_ms: int, entries: Sequence[Entry]) -> Iterator[Outcome]:
         """Bring everything to this pane end, and hand over what follows in parts of bounded size."""
@@ -200,8 +219,9 @@ class Closing:
 
     def _hear(self, table: Table, end_ms: int, touched: _Touched) -> None:
         groups = self.scopes.group[table.rows]
-        for name, tiers in self.judge.tiers.rules.items():
-            if tiers.plan.rule.quiet is None:
+        for tiers in self._quiet:
+            name = tiers.plan.rule.id
+            if name not in self.judge.tiers.rules:
                 continue
             columns = list(tiers.plan.kpi.columns.values())
             said = (table.values[:, columns] != self.columns.blank[columns]).any(axis=1)
@@ -217,12 +237,11 @@ class Closing:
                 touched.turned.setdefault(name, {}).update(turned)
             rows = np.array(sorted({*held, *turned}), dtype=np.int64)
             touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, rows)
-        for (window, ago_ms), earlier in self.judge.earlier.items():
+        for key, earlier in self.judge.earlier.items():
             rows = earlier.moved(end_ms)
-            for tiers in self.judge.tiers:
-                if (tiers.plan.window, tiers.plan.ago_ms) == (window, ago_ms) and len(rows):
-                    mine = rows[tiers.plan.groups[self.scopes.group[rows]]]
-                    touched.fall_due(window, tiers.plan.rule.kpi, mine)
+            for tiers in self._looking_back[key] if len(rows) else ():
+                mine = rows[tiers.plan.groups[self.scopes.group[rows]]]
+                touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, mine)
 
     def _judge(
         self, end_ms: int, touched: _Touched, late: "dict[tuple[int, int], Rows]"

@@ -28,8 +28,10 @@ class Earlier:
         self._store = store
         self._columns: Columns = store.columns
         self._calendar: Calendar = store.calendar
-        self._whole: list[Piece] = []
-        self._late = -1
+        self._summed: tuple[Interval, int, int] | None = None
+        self._cut: list[Piece] = []
+        self._next: int | None = None
+        self._next_late = -1
         self._core: Ints = self._columns.blanks(0)
 
     def interval(self, end_ms: int) -> Interval:
@@ -38,27 +40,44 @@ class Earlier:
 
     def pieces(self, end_ms: int) -> list[Piece]:
         """The panes that make it up."""
-        kept = Kept(self._store.edge("m"), self._store.edge("h"))
-        return compose(self.interval(end_ms), self._calendar, kept)
+        return compose(self.interval(end_ms), self._calendar, self._kept())
 
     def natural(self, rows: Rows, end_ms: int) -> Floats:
         """What these scopes held then, in natural units; NaN in a smallest or largest where nothing was."""
-        pieces = self.pieces(end_ms)
-        self._sum([piece for piece in pieces if piece.weight == 1 and piece.grain != "m"])
+        interval = self.interval(end_ms)
+        inner = self._inner(interval)
+        self._sum(inner)
         whole, paced = self._take(rows), np.zeros((len(rows), len(self._columns)))
-        for piece in pieces:
-            table = self._store.scope_table(piece.grain, piece.start)
-            if table is None or (piece.weight == 1 and piece.grain != "m"):
-                continue
-            wanted, here = table.pick(rows)
-            values = table.values[here]
-            if piece.weight == 1:
-                whole[wanted] = self._columns.merge(whole[wanted], values)
-                continue
-            added, extreme = self._columns.split(values)
-            paced[wanted] += added * piece.weight
-            whole[wanted] = self._columns.merge(whole[wanted], extreme)
+        kept = self._kept()
+        for edge in (Interval(interval.start, inner.start), Interval(inner.end, interval.end)):
+            for piece in compose(edge, self._calendar, kept):
+                self._add(piece, rows, whole, paced)
+        for piece in self._cut:
+            self._add(piece, rows, whole, paced)
         return self._columns.natural(whole) + self._columns.scaled(paced)
+
+    def _add(self, piece: Piece, rows: Rows, whole: Ints, paced: Floats) -> None:
+        table = self._store.scope_table(piece.grain, piece.start)
+        if table is None:
+            return
+        wanted, here = table.pick(rows)
+        values = table.values[here]
+        if piece.weight == 1:
+            whole[wanted] = self._columns.merge(whole[wanted], values)
+            return
+        added, extreme = self._columns.split(values)
+        paced[wanted] += added * piece.weight
+        whole[wanted] = self._columns.merge(whole[wanted], extreme)
+
+    def _inner(self, interval: Interval) -> Interval:
+        """The whole hours in it: what changes only once an hour."""
+        start, end = self._calendar.floor("h", interval.start), self._calendar.floor("h", interval.end)
+        if start < interval.start:
+            start = self._calendar.end("h", start)
+        return Interval(start, end) if start < end else Interval(interval.start, interval.start)
+
+    def _kept(self) -> Kept:
+        return Kept(self._store.edge("m"), self._store.edge("h"))
 
     def moved(self, end_ms: int) -> Rows:
         """The scopes whose expectation has moved in the step that ends here."""
@@ -76,6 +95,11 @@ class Earlier:
 
     def next_move(self, after_ms: int) -> int | None:
         """The next pane end at which `moved` may find something; None while there is nothing to come."""
+        if self._next is None or self._next <= after_ms or self._next_late != self._store.late:
+            self._next, self._next_late = self._search(after_ms), self._store.late
+        return self._next
+
+    def _search(self, after_ms: int) -> int | None:
         now = self.interval(after_ms)
         grain = self._grain()
         waits = []
@@ -95,16 +119,20 @@ class Earlier:
     def _panes(self, grain: PaneGrain, edge: Interval) -> Interval:
         return Interval(self._calendar.floor(grain, edge.start), edge.end)
 
-    def _sum(self, whole: list[Piece]) -> None:
-        if whole == self._whole and self._late == self._store.late:
+    def _sum(self, inner: Interval) -> None:
+        hours_from = self._store.edge("h")
+        state = (inner, self._store.late, hours_from)
+        if state == self._summed:
             return
         self._core[:] = self._columns.blank
-        for piece in whole:
-            table = self._store.scope_table(piece.grain, piece.start)
+        pieces = compose(inner, self._calendar, Kept(inner.end, hours_from))
+        self._cut = [piece for piece in pieces if piece.weight < 1]
+        for piece in pieces:
+            table = self._store.scope_table(piece.grain, piece.start) if piece.weight == 1 else None
             if table is not None:
                 self._reserve(int(table.rows[-1]) + 1)
                 self._core[table.rows] = self._columns.merge(self._core[table.rows], table.values)
-        self._whole, self._late = whole, self._store.late
+        self._summed = state
 
     def _reserve(self, count: int) -> None:
         if count > len(self._core):

@@ -130,6 +130,12 @@ class Evaluation:
             return ()
         return self._state.closing.figures_now(self._state.frontier_ms)
 
+    def verdicts_now(self) -> Iterable[tuple[str, str, int]]:
+        """Rule, reason (`judged`, `warming_up`, `too_few`…) and number of scopes, as of the frontier."""
+        if self._state.closing is None or self._state.frontier_ms is None:
+            return ()
+        return self._state.closing.verdicts_now(self._state.frontier_ms)
+
     def _take(self, record: _Taken) -> Iterator[Outcome]:
         offset, timestamp_ms, body = record
         if offset <= self.version:

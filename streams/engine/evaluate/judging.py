@@ -4,8 +4,9 @@ Takes a bench of scopes with their sums and moves the tier states. A rule that r
 problem and judged no more until the next catalogue; the others go on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from schemas.records import Cause, Driver, Transition
 from streams.decisions.driver import find_drivers
 from streams.decisions.formula import Column
 from streams.decisions.tier import Move
-from streams.decisions.verdict import Reason, Verdicts, beyond_any, judge_scopes
+from streams.decisions.verdict import beyond_any, judge_scopes
 from streams.engine.evaluate.bench import Bench
-from streams.engine.evaluate.columns import Rows
+from streams.engine.evaluate.columns import Floats, Rows
 from streams.engine.evaluate.earlier import Earlier
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.plans import Plans, Problem, RulePlan
@@ -26,16 +27,18 @@ from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers, Tiers
 
 
-@dataclass(slots=True)
-class Judged:
-    """One rule at one pane end: positions on the bench and, beside them, what was found there."""
+class Judged(NamedTuple):
+    """One rule at one pane end: positions on the bench and, beside them, what was found there.
 
-    plan: RulePlan
-    end_ms: int
+    `departures` is NaN where there is no judgement.
+    """
+
     at: Rows
     values: Column
     expected: Column
-    verdicts: Verdicts
+    volume: Column | None
+    departures: Column
+    warm: bool
 
 
 @dataclass(slots=True)
@@ -65,12 +68,13 @@ class Judge:
     def judge(self, bench: Bench, end_ms: int, turned: Mapping[str, Mapping[int, Cause]]) -> Judgement:
         """Judge every rule over its scopes on the bench; `turned`: scopes that became quiet, or were heard."""
         result = Judgement()
+        earlier: dict[tuple[int, int], Floats] = {}
         for name, tiers in list(self.tiers.rules.items()):
             try:
-                judged = self._verdicts(tiers.plan, bench, end_ms)
-                if not len(judged.at):
+                judged = self._verdicts(tiers, bench, end_ms, earlier)
+                if judged is None:
                     continue
-                moved = self._step(tiers, judged, bench, turned.get(name, {}))
+                moved = self._step(tiers, judged, bench.rows[judged.at], end_ms, turned.get(name, {}))
             except (ArithmeticError, ValueError, KeyError, IndexError, TypeError) as error:
                 self.set_aside(name, error, result.problems)
                 continue
@@ -78,74 +82,95 @@ class Judge:
             result.expected.setdefault(tiers.plan.kpi.kpi.id, []).append((judged.at, judged.expected))
         return result
 
-    def look(self, bench: Bench, end_ms: int) -> Judgement:
-        """The expectations of every rule, without judging anything."""
-        result = Judgement()
+    def look(self, bench: Bench, end_ms: int) -> Iterator[tuple[RulePlan, Judged]]:
+        """What every rule finds on the bench, without moving anything."""
+        earlier: dict[tuple[int, int], Floats] = {}
         for tiers in self.tiers:
-            judged = self._verdicts(tiers.plan, bench, end_ms)
-            result.expected.setdefault(tiers.plan.kpi.kpi.id, []).append((judged.at, judged.expected))
-        return result
+            judged = self._verdicts(tiers, bench, end_ms, earlier)
+            if judged is not None:
+                yield tiers.plan, judged
 
     def set_aside(self, name: str, error: Exception, problems: list[Problem]) -> None:
         """Judge a rule no more until the next catalogue."""
         problems.append(Problem("rule", name, f"{type(error).__name__}: {error}"))
         del self.tiers.rules[name]
 
-    def is_warm(self, plan: RulePlan, end_ms: int) -> bool:
-        """Whether the rule's windows lie wholly in the time from which its measures are complete."""
-        if plan.rule.on == "update":
-            return True  # such a window can only have counted too little: what it has reached is reached
+    def is_warm(self, tiers: RuleTiers, end_ms: int) -> bool:
+        """Whether the rule's windows lie wholly in the time from which its measures are complete.
+
+        A rule judged on update is always warm: it counts what can only grow, so what its window has reached is
+        reached. Once warm, a rule stays so until a measure is found to be incomplete.
+        """
+        plan = tiers.plan
+        if plan.rule.on == "update" or tiers.warm == self.since.revision:
+            return True
         since = self.since.of(plan.kpi.columns.values())
         start = self.windows[plan.window].interval.start
         if plan.ago_ms is not None:
             start = min(start, self.earlier[plan.window, plan.ago_ms].interval(end_ms).start)
-        return since is not None and since <= start
+        warm = since is not None and since <= start
+        tiers.warm = self.since.revision if warm else -1
+        return warm
 
-    def _verdicts(self, plan: RulePlan, bench: Bench, end_ms: int) -> Judged:
+    def _verdicts(
+        self, tiers: RuleTiers, bench: Bench, end_ms: int, earlier: dict[tuple[int, int], Floats]
+    ) -> Judged | None:
+        plan = tiers.plan
         at = bench.pick(plan.window, plan.groups, plan.groups_key)
+        if not len(at):
+            return None
         values = bench.values(plan.kpi)[at]
         volume = None
         if plan.volume is not None:
             volume = plan.volume.compute(bench.natural[at])
         elif plan.volume_column is not None:
             volume = bench.natural[at, plan.volume_column]
-        warm = self.is_warm(plan, end_ms)
-        expected = self._expected(plan, bench.rows[at], end_ms, warm=warm)
-        verdicts = judge_scopes(plan.rule, values, expected, volume, warm=warm)
-        return Judged(plan, end_ms, at, values, expected, verdicts)
-
-    def _expected(self, plan: RulePlan, rows: Rows, end_ms: int, *, warm: bool) -> Column:
+        warm = self.is_warm(tiers, end_ms)
         if plan.constant is not None:
-            return np.full(len(rows), plan.constant)
-        if plan.ago_ms is None or not warm or not len(rows):
-            return np.full(len(rows), np.nan)
-        return plan.kpi.compute(self.earlier[plan.window, plan.ago_ms].natural(rows, end_ms))
+            expected = np.full(len(at), plan.constant)
+        elif plan.ago_ms is not None and warm:
+            expected = self._earlier(plan, plan.ago_ms, bench, at, end_ms, earlier)
+        else:
+            expected = np.full(len(at), np.nan)
+        departures = judge_scopes(plan.rule, values, expected, volume, warm=warm)
+        return Judged(at, values, expected, volume, departures, warm)
+
+    def _earlier(
+        self,
+        plan: RulePlan,
+        ago_ms: int,
+        bench: Bench,
+        at: Rows,
+        end_ms: int,
+        earlier: dict[tuple[int, int], Floats],
+    ) -> Column:
+        """The KPI over the earlier window, whose sums are made once for all rules that look there."""
+        start, end = bench.span[plan.window]
+        key = (plan.window, ago_ms)
+        if key not in earlier:
+            earlier[key] = self.earlier[key].natural(bench.rows[start:end], end_ms)
+        return plan.kpi.compute(earlier[key][at - start])
 
     def _step(
-        self, tiers: RuleTiers, judged: Judged, bench: Bench, turned: Mapping[int, Cause]
+        self, tiers: RuleTiers, judged: Judged, rows: Rows, end_ms: int, turned: Mapping[int, Cause]
     ) -> list[Transition]:
-        rows = bench.rows[judged.at]
-        departures = judged.verdicts.departures
-        moving = tiers.active(rows) | beyond_any(tiers.plan.ladder, departures)
+        moving = np.flatnonzero(tiers.active(rows) | beyond_any(tiers.plan.ladder, judged.departures))
         transitions: list[Transition] = []
-        for here in np.flatnonzero(moving).tolist():
-            row, departure = int(rows[here]), float(departures[here])
-            is_judged = judged.verdicts.reasons[here] == Reason.JUDGED
-            tiers.judge(row, departure if is_judged else None, judged.end_ms)
-            moves = tiers.tell(row, judged.end_ms, turned.get(row))
+        for here in moving.tolist():
+            row, departure = int(rows[here]), float(judged.departures[here])
+            tiers.judge(row, departure if departure == departure else None, end_ms)
+            moves = tiers.tell(row, end_ms, turned.get(row))
             if moves:
-                found = _numbers(judged, here)
-                transitions.extend(self._transitions(tiers.plan, row, judged.end_ms, moves, found))
+                transitions += self._transitions(tiers.plan, row, end_ms, moves, _numbers(judged, here))
         return transitions
 
     def foretell(self, tiers: RuleTiers, row: int, value: float, end_ms: int) -> list[Transition]:
         """What one scope's value in a pane still open has already made certain."""
         plan = tiers.plan
         expected = np.array([plan.constant if plan.constant is not None else np.nan])
-        verdicts = judge_scopes(plan.rule, np.array([value]), expected, None, warm=self.is_warm(plan, end_ms))
-        if verdicts.reasons[0] != Reason.JUDGED:
+        departure = float(judge_scopes(plan.rule, np.array([value]), expected, None, warm=True)[0])
+        if departure != departure:
             return []
-        departure = float(verdicts.departures[0])
         moves = tiers.foretell(row, departure, end_ms)
         return self._transitions(plan, row, end_ms, moves, (value, float(expected[0]), departure))
 
@@ -192,6 +217,6 @@ class Judge:
 
 
 def _numbers(judged: Judged, here: int) -> tuple[float | None, float | None, float | None]:
-    found = (judged.values[here], judged.expected[here], judged.verdicts.departures[here])
+    found = (judged.values[here], judged.expected[here], judged.departures[here])
     value, expected, departure = (None if np.isnan(number) else float(number) for number in found)
     return value, expected, departure

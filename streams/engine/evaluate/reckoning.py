@@ -13,12 +13,12 @@ from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Rows
 from streams.engine.evaluate.judging import Judgement
 from streams.engine.evaluate.outcome import Outcome
-from streams.engine.evaluate.plans import KpiPlan, Plans, Problem
+from streams.engine.evaluate.plans import Plans, Problem
 from streams.engine.evaluate.scopes import Scopes
 from streams.engine.evaluate.store import Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.figures import FigureBlock, Figures
-from streams.windows.spans import Interval, ToDate
+from streams.windows.spans import ToDate
 
 #: figures in one part, about
 PART = 100_000
@@ -61,6 +61,8 @@ class Reckoning:
         for name, kpi in list(self._plans.kpis.items()):
             try:
                 at = bench.written(kpi, due=name in due)
+                if not len(at):
+                    continue
                 values = bench.values(kpi)[at]
             except (ArithmeticError, ValueError, KeyError, IndexError, TypeError) as error:
                 problems.append(self._set_aside(name, error))
@@ -99,8 +101,3 @@ def _expected(size: int, hoped: list[tuple[Rows, Column]]) -> Column:
     for at, expected in reversed(hoped):
         found[at] = expected
     return found
-
-
-def kpis_of(plans: Plans) -> list[KpiPlan]:
-    """The KPIs in the order in which their figures are written."""
-    return list(plans.kpis.values())

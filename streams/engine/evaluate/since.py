@@ -23,15 +23,19 @@ class Since:
         self._columns = columns
         self.first_ms: int | None = None
         self.measures: dict[str, int] = {}
+        #: changes with every answer that may have changed
+        self.revision = 0
 
     def begin(self, pane_start: int) -> None:
         """Content closes in this pane; the first time is the beginning."""
         if self.first_ms is None:
             self.first_ms = pane_start
+            self.revision += 1
 
     def lacking(self, keys: Iterable[str], end_ms: int) -> None:
         """A page that becomes known up to here does not count these measures."""
         for key in keys:
+            self.revision += 1
             self.measures[key] = max(end_ms, self.measures.get(key, end_ms))
 
     def of(self, columns: Iterable[int]) -> int | None:

@@ -32,6 +32,8 @@ class RuleTiers:
         self.expected: set[int] = set()
         self.dirty: set[int] = set()
         self.heard_dirty = False
+        #: the revision of beginnings at which the rule was found warm; −1: not yet
+        self.warm = -1
         self._active: Mask = np.zeros(64, dtype=np.bool_)
         self._clock: list[tuple[int, int]] = []
         self._set: dict[int, int] = {}
