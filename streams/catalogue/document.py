@@ -37,13 +37,10 @@ class Document:
 
     def mark(self, place: Sequence[Part], *, key: bool = False) -> Mark:
         """Line and column of the value (or of its key); of the nearest enclosing value if it is absent."""
-        marks = self.keys if key else self.values
-        for length in range(len(place), 0, -1):
-            found = marks.get(tuple(place[:length]))
-            if found:
-                return found
-            marks = self.values
-        return self.values.get((), (1, 1))
+        if key and tuple(place) in self.keys:
+            return self.keys[tuple(place)]
+        nearest = (tuple(place[:length]) for length in range(len(place), -1, -1))
+        return next((self.values[one] for one in nearest if one in self.values), (1, 1))
 
     def problem(self, place: Sequence[Part], what: str, remedy: str, *, key: bool = False) -> Problem:
         """A problem at that place of this file."""
