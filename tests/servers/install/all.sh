@@ -5,3 +5,4 @@ here="$(dirname "$0")"
 "$here/debian.sh" java mvn prometheus promtool prometheus-alertmanager amtool chromium cjk-font
 "$here/kafka.sh" >/dev/null
 "$here/influxd.sh" >/dev/null
+"$here/compose-check.sh" >/dev/null
