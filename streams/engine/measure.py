@@ -80,7 +80,7 @@ class SourceFold:
         self._watermark_ms = NEVER
         self._counts = Counts()
         found = stored or Stored()
-        self._former = FormerPages(found.layouts)
+        self._former = FormerPages(found.layouts, self._values)
         self._writer = Writer(owner, layout, found)
         self._replayed = self._take_over(found, layout.id)
         self._written = self.ledger()

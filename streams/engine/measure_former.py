@@ -5,45 +5,50 @@ already, beyond the ledger's stamp, come again: those must not count a second ti
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from schemas.dimension import UNKNOWN
 from schemas.period import MINUTE_MS
-from streams.cells.fold import LeafOf, compile_leaf
+from streams.cells.layout import Leaf
 from streams.engine.measure_panes import LivePage, PaneKey
-
-
-@dataclass(slots=True)
-class _Former:
-    page: LivePage
-    leaf_of: LeafOf | None
+from streams.engine.measure_values import DimensionValues
 
 
 class FormerPages:
-    """The pages of former layouts. `layouts`: the dimensions of each, as far as its row was found."""
+    """The pages of former layouts.
 
-    def __init__(self, layouts: Mapping[str, tuple[str, ...]]) -> None:
-        self._leaf_of = {layout: compile_leaf(dimensions) for layout, dimensions in layouts.items()}
-        self._pages: list[_Former] = []
+    `layouts`: the dimensions of each layout that ever was. `values`: those in force, shared with the fold.
+    """
+
+    def __init__(self, layouts: Mapping[str, tuple[str, ...]], values: DimensionValues) -> None:
+        self._layouts = layouts
+        self._values = values
+        self._pages: list[LivePage] = []
 
     def add(self, page: LivePage) -> None:
         """Take over a stored page."""
-        self._pages.append(_Former(page, self._leaf_of.get(page.key.layout)))
+        self._pages.append(page)
 
     def page_with(self, pane: PaneKey, dimensions: Mapping[str, str | None], offset: int) -> LivePage | None:
-        """The page that has counted the event at this offset already; None: none has."""
-        for former in self._pages:
-            page, leaf_of = former.page, former.leaf_of
+        """The page that has counted the event at this offset already; None: none has.
+
+        The event's own values must be admitted before.
+        """
+        for page in self._pages:
             same = (page.key.grain, page.key.start_ms, page.key.known_ms) == pane and page.stamp >= offset
-            if same and leaf_of is not None and leaf_of(dimensions) in page.cells:
+            if same and self._leaf(page.key.layout, dimensions) in page.cells:
                 return page
         return None
 
+    def _leaf(self, layout: str, dimensions: Mapping[str, str | None]) -> Leaf:
+        names = self._layouts.get(layout, ())
+        return tuple(self._values.kept(name, dimensions.get(name) or UNKNOWN) for name in names)
+
     def pages(self) -> Iterator[LivePage]:
         """Every page that is held."""
-        return (former.page for former in self._pages)
+        return iter(self._pages)
 
     def retire(self, watermark_ms: int) -> list[LivePage]:
         """Let go of the pages that are final."""
-        final = [one.page for one in self._pages if one.page.key.known_ms + MINUTE_MS <= watermark_ms]
-        self._pages = [one for one in self._pages if one.page.key.known_ms + MINUTE_MS > watermark_ms]
+        final = [page for page in self._pages if page.key.known_ms + MINUTE_MS <= watermark_ms]
+        self._pages = [page for page in self._pages if page.key.known_ms + MINUTE_MS > watermark_ms]
         return final

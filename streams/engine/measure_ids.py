@@ -65,7 +65,9 @@ class SeenIds:
         self._entries = entries
         self._full = max(1, min(FULL, entries // _BUCKETS))
         self._width_ms = max(MINUTE_MS, min(HOUR_MS, horizon_ms // _BUCKETS))
-        self._seen: set[bytes] = set()
+        # One set a first byte: a set that grows moves all its entries, and none may take long.
+        self._seen: list[set[bytes]] = [set() for _ in range(256)]
+        self._size = 0
         self._closed: deque[_Bucket] = deque()
         self._open = _Bucket(0)
         self._obsolete: list[tuple[int, int]] = []
@@ -75,21 +77,23 @@ class SeenIds:
         self.forgotten = 0
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return self._size
 
     def admit(self, event_id: str, offset: int, arrived_ms: int) -> bool:
         """Whether the id is new; it is remembered if so."""
         if arrived_ms >= self.turn_ms:
             self._turn(arrived_ms - arrived_ms % self._width_ms + self._width_ms)
         mark = blake2b(event_id.encode(), digest_size=_HASH_BYTES).digest()
-        if mark in self._seen:
+        seen = self._seen[mark[0]]
+        if mark in seen:
             return False
         bucket = self._open
         if len(bucket.hashes) >= self._full:
             self._turn(self.turn_ms)
             bucket = self._open
         if self._entries:
-            self._seen.add(mark)
+            seen.add(mark)
+            self._size += 1
             bucket.hashes.append(mark)
             bucket.offsets.append(offset)
         return True
@@ -103,13 +107,15 @@ class SeenIds:
         begin_ms = turn_ms - self._width_ms
         while self._closed and self._closed[0].end_ms + self._horizon_ms <= begin_ms:
             self._drop()
-        while self._closed and len(self._seen) > self._entries:
+        while self._closed and self._size > self._entries:
             self.forgotten += len(self._closed[0].hashes)
             self._drop()
 
     def _drop(self) -> None:
         bucket = self._closed.popleft()
-        self._seen.difference_update(bucket.hashes)
+        self._size -= len(bucket.hashes)
+        for mark in bucket.hashes:
+            self._seen[mark[0]].discard(mark)
         self._obsolete += [(bucket.first, first) for first in bucket.segments]
 
     def changes(self) -> Changes:
@@ -146,7 +152,9 @@ class SeenIds:
             else:
                 self._closed.appendleft(bucket)
         for bucket in (*self._closed, self._open):
-            self._seen.update(bucket.hashes)
+            self._size += len(bucket.hashes)
+            for mark in bucket.hashes:
+                self._seen[mark[0]].add(mark)
 
 
 def _segment(bucket: _Bucket, begin: int) -> Segment:

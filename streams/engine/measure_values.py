@@ -47,8 +47,8 @@ class DimensionValues:
     def restore(self, values: Iterable[Value], stamp: int, other: int) -> None:
         """Take over the values admitted up to the stamp."""
         for name, value, offset in sorted(values, key=lambda one: one.offset):
-            if offset <= stamp:
-                self._admitted.setdefault(name, {}).setdefault(value, offset)
+            if offset <= stamp and name in self._admitted:
+                self._admitted[name].setdefault(value, offset)
         self.other = other
 
     def admit(self, leaf: Leaf, offset: int) -> Leaf:
@@ -58,17 +58,15 @@ class DimensionValues:
             if value not in admitted and value not in _ALWAYS and len(admitted) < limit:
                 admitted[value] = offset
                 self._unstored.append(Value(name, value, offset))
-        kept = self.kept(leaf)
+        kept = tuple(self.kept(name, value) for (name, _), value in zip(self._limits, leaf, strict=True))
         if kept != leaf:
             self.other += 1
         return kept
 
-    def kept(self, leaf: Leaf) -> Leaf:
-        """The leaf with `other` for each value that was not admitted."""
-        return tuple(
-            value if value in self._admitted[name] or value in _ALWAYS else OTHER
-            for (name, _), value in zip(self._limits, leaf, strict=True)
-        )
+    def kept(self, dimension: str, value: str) -> str:
+        """The value, or `other` where it was not admitted; of a dimension that is no more, the value."""
+        admitted = self._admitted.get(dimension)
+        return value if admitted is None or value in admitted or value in _ALWAYS else OTHER
 
     def changes(self) -> list[Value]:
         """The values admitted since the last call: to be stored."""

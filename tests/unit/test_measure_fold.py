@@ -361,3 +361,18 @@ def test_a_tombstone_takes_one_owners_row() -> None:
     rows.apply(keyed(page_name(key), b"one"), None)
     assert rows.read().pages == []
     assert rows.read().owners == {}
+
+
+def test_an_event_under_other_that_a_former_layout_counted_is_not_counted_again() -> None:
+    log = [record(at, order(str(at), dimensions={"region": name})) for at, name in enumerate("abcde")]
+    fold = SourceFold(TOPIC, 0, catalogue(limit=1), "one")
+    fold.fold(log)
+    rows = MeasureRows()
+    for key, value in flushed(fold).rows:
+        rows.apply(key, value)
+    changed = catalogue(Measure(event="order", sum="quantity"), limit=1)
+    heir = SourceFold.restore(TOPIC, 0, changed, "two", rows)
+    heir.fold(log)
+    [page] = [decode_page(one) for one in flushed(heir).pages]
+    assert {leaf[0]: cell[LINES] for leaf, cell in page.cells.items()} == dict.fromkeys((*"abcd", "other"), 1)
+    assert heir.ledger().counts.counted == 5
