@@ -169,16 +169,20 @@ def _segment(bucket: _Bucket, begin: int) -> Segment:
 
 def _buckets(segments: Iterable[Segment], stamp: int) -> list[_Bucket]:
     """The stored buckets in order, without what lies beyond the stamp."""
-    entries: dict[int, dict[int, bytes]] = {}
-    buckets: dict[int, _Bucket] = {}
+    by_bucket: dict[int, list[Segment]] = {}
     for segment in segments:
-        bucket = buckets.setdefault(segment.bucket, _Bucket(segment.end_ms, first=segment.bucket))
-        bucket.segments.append(segment.offsets[0])
-        entries.setdefault(segment.bucket, {}).update(zip(segment.offsets, segment.hashes, strict=True))
-    for first, bucket in buckets.items():
-        counted = sorted(offset for offset in entries[first] if offset <= stamp)
-        bucket.offsets.extend(counted)
-        bucket.hashes.extend(entries[first][offset] for offset in counted)
-        bucket.segments = sorted(set(bucket.segments))
-        bucket.stored = len(counted)
-    return [buckets[first] for first in sorted(buckets)]
+        by_bucket.setdefault(segment.bucket, []).append(segment)
+    return [_bucket(first, by_bucket[first], stamp) for first in sorted(by_bucket)]
+
+
+def _bucket(first: int, segments: list[Segment], stamp: int) -> _Bucket:
+    """One bucket of its segments, which may overlap; a single one is taken as it is."""
+    hashes, offsets = segments[0].hashes, segments[0].offsets
+    if len(segments) > 1 or offsets[-1] > stamp:
+        entries: dict[int, bytes] = {}
+        for segment in segments:
+            entries.update(zip(segment.offsets, segment.hashes, strict=True))
+        offsets = array("q", sorted(offset for offset in entries if offset <= stamp))
+        hashes = [entries[offset] for offset in offsets]
+    stored = sorted({segment.offsets[0] for segment in segments})
+    return _Bucket(segments[0].end_ms, list(hashes), offsets[:], first, len(hashes), stored)
