@@ -212,7 +212,7 @@ class Judge:
         then = None
         if plan.ago_ms is not None:
             then = self.earlier[plan.window, plan.ago_ms].pieces(end_ms)
-        parts = self.partition.parts(plan, self.scopes.items[row], now, then)
+        parts = self.partition.parts(plan, row, now, then)
         return find_drivers(parts, plan.kpi.compute, sign=sign)
 
 

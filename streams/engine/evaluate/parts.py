@@ -32,10 +32,10 @@ class Partition:
         interval = spec.at(end_ms, self._store.calendar)
         return [Piece(spec.grain, start, 1.0) for start in self._store.panes[spec.grain].within(interval)]
 
-    def parts(self, plan: RulePlan, scope: ScopeItems, now: list[Piece], then: list[Piece] | None) -> Parts:
+    def parts(self, plan: RulePlan, row: int, now: list[Piece], then: list[Piece] | None) -> Parts:
         """The parts of one scope in these panes, and in those that are compared with."""
-        leaves = self._scopes.leaves_in(scope)
-        groups, items = self._cut(plan, scope, leaves)
+        leaves = self._scopes.leaves_in(row)
+        groups, items = self._cut(plan, self._scopes.items[row], leaves)
         return Parts(
             scopes=[dict(part) for part in items],
             now=self._sum(now, leaves, groups, len(items)),
