@@ -14,6 +14,7 @@ from faust.types import TP
 
 from agents.stage import Stage
 from schemas.base import scope_text
+from schemas.errors import LogTruncatedError
 from schemas.records import CatalogueRecord, Tick, Transition
 from streams.app import Wiring
 from streams.engine.evaluate import Evaluation, Outcome
@@ -60,6 +61,7 @@ class EvaluateStage(Stage[Evaluation]):
         self._arrived_ms = 0
         self._adopted = ""
         self._ticked_ms = 0
+        self._committed_ms = 0
         self._turn = asyncio.Lock()
         self._advancing = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -74,9 +76,10 @@ class EvaluateStage(Stage[Evaluation]):
 
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
-        rows = VersionedRows(self.wiring.owner.encode(), immutable=_IMMUTABLE)
+        owner = self.wiring.new_owner()
+        rows = VersionedRows(owner.encode(), immutable=_IMMUTABLE)
         await self.read_rows(tp, rows.apply)
-        fold = Evaluation.restore(rows, self.wiring.owner)
+        fold = Evaluation.restore(rows, owner)
         self._written, self._prepared, self._pending = fold.version, None, []
         return fold
 
@@ -104,6 +107,8 @@ class EvaluateStage(Stage[Evaluation]):
                     await self._emit(outcome, fold.version)
                 await self.exporters.pace()
                 await asyncio.sleep(0)
+            if self.wiring.clock.now_ms() - self._committed_ms > 2 * self.settings.evaluate.commit_ms:
+                await self.write()  # while much is judged at once, the loop finds no moment between records
 
     async def _emit(self, outcome: Outcome, version: int) -> None:
         self._adopt()
@@ -146,6 +151,13 @@ class EvaluateStage(Stage[Evaluation]):
         value = transition.model_dump_json().encode()
         return await self.sender.send(self.names.inbox, value, key=transition.id.encode())
 
+    def missing(self, tp: TP, count: int) -> None:
+        """Figures without the cells that were deleted unread would be wrong: stop."""
+        raise LogTruncatedError(
+            f"{count} records of {tp.topic}/{tp.partition} were deleted before they were evaluated",
+            remedy="`planwatch rebuild` counts anew from the events that Kafka still has",
+        )
+
     async def write(self) -> None:
         """Prepare a commit at what has been folded, and write it as soon as every exporter is that far."""
         async with self._writing:
@@ -169,8 +181,9 @@ class EvaluateStage(Stage[Evaluation]):
         await self.sender.rows(changelog, tp.partition, prepared.rows)
         await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
         self._prepared, self._written = None, prepared.version
+        self._committed_ms = self.wiring.clock.now_ms()
         tombstones = fold.confirmed()
-        if await self.acknowledge(tp, prepared.replay_from):
+        if await self.acknowledge(tp, fold, prepared.replay_from):
             await self.sender.rows(changelog, tp.partition, tombstones)
             await self._tick(fold)
 

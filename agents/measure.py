@@ -1,8 +1,8 @@
 """Stage one: events of a source partition become pages and a ledger.
 
-Per poll: fold. Per flush: refused records to the DLQ and pages to the cells topic and the changelog, then,
-when the broker has them all, the ledger to both, then the acknowledgement. A page is absolute and names the
-offset up to which it has counted, so that writing it again, by whomever, changes nothing.
+Per poll: fold. Per flush: refused records to the DLQ and pages to the changelog; when the broker has them
+all, pages to the cells topic; then the ledger to both; then the acknowledgement. A page is absolute and names
+the offset up to which it has counted, so that writing it again, by whomever, changes nothing.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.stage import Stage
@@ -17,7 +18,7 @@ from schemas.errors import TopicsError
 from schemas.records import LayoutRecord, Ledger, Roster
 from streams.app import Wiring
 from streams.cells.layout import layout_of
-from streams.engine.measure import Limits, MeasureRows, Refusal, SourceFold
+from streams.engine.measure import Flush, Limits, MeasureRows, Refusal, SourceFold
 from streams.state import ARRIVED, Headers
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import EventsRefused, SourceFellIdle, SourceHeard
@@ -26,6 +27,8 @@ from streams.transport import Records
 #: refused records waiting for a flush at most; beyond, the next poll waits for the flush
 _REFUSED_WAITING = 5000
 _IDLE_CHECK_S = 1.0
+#: a flush that waits longer for the broker holds up folding: memory stays bounded
+_SLOW_MS = 10_000
 
 
 class MeasureStage(Stage[SourceFold]):
@@ -39,7 +42,8 @@ class MeasureStage(Stage[SourceFold]):
         self._heard: dict[TP, int] = {}
         self._arrived: dict[TP, int] = {}
         self._idle: set[TP] = set()
-        self._writing = asyncio.Lock()
+        self._writing: dict[TP, asyncio.Lock] = {}
+        self._flushing: dict[TP, int] = {}
 
     def inputs(self) -> tuple[str, ...]:
         """The input topics."""
@@ -54,8 +58,8 @@ class MeasureStage(Stage[SourceFold]):
         rows = MeasureRows()
         await self.read_rows(tp, rows.apply)
         limits = Limits(self.settings.measure.dedupe_entries, self.settings.measure.value_bytes)
-        wiring = self.wiring
-        return SourceFold.restore(tp.topic, tp.partition, wiring.catalogue, wiring.owner, rows, limits=limits)
+        owner = self.wiring.new_owner()
+        return SourceFold.restore(tp.topic, tp.partition, self.wiring.catalogue, owner, rows, limits=limits)
 
     async def owned(self, tp: TP) -> None:
         """Say in the cells topic which source partitions there are and where this one stands."""
@@ -68,6 +72,12 @@ class MeasureStage(Stage[SourceFold]):
             self.folds[tp].ledger(),
         ]
         await self.sender.confirmed([await self._to_cells(record) for record in records])
+
+    async def lost(self, tp: TP) -> None:
+        """Nothing of a former ownership is left to be written under the next."""
+        for kept in (self._refused, self._arrived, self._heard, self._flushing, self._writing):
+            kept.pop(tp, None)
+        self._idle.discard(tp)
 
     def _partitions(self, topic: str) -> int:
         count = self.consumer.topic_partitions(topic)
@@ -88,6 +98,7 @@ class MeasureStage(Stage[SourceFold]):
             self._idle.discard(tp)
             self.telemetry.tell(SourceHeard(tp.topic, tp.partition))
         self._arrived.setdefault(tp, records[0].timestamp)
+        await self._wait_for_slow_broker(tp)
         refusals = fold.fold(records)
         if refusals:
             by_offset = {record.offset: record for record in records}
@@ -95,7 +106,14 @@ class MeasureStage(Stage[SourceFold]):
             waiting.extend((by_offset[refusal.offset], refusal) for refusal in refusals)
             self._tell_refused(tp, refusals)
             if len(waiting) >= _REFUSED_WAITING:
-                await self.write()
+                await self._flush(tp, fold)
+
+    async def _wait_for_slow_broker(self, tp: TP) -> None:
+        """Fold no further while the last flush of this partition has been waiting for long."""
+        since_ms = self._flushing.get(tp)
+        if since_ms is not None and self.wiring.clock.now_ms() - since_ms > _SLOW_MS:
+            async with self._writing[tp]:
+                return
 
     def _tell_refused(self, tp: TP, refusals: list[Refusal]) -> None:
         counts = Counter(refusal.reason for refusal in refusals)
@@ -106,27 +124,30 @@ class MeasureStage(Stage[SourceFold]):
             )
 
     async def write(self) -> None:
-        """Flush every partition that changed; partitions do not wait for each other."""
-        async with self._writing:
-            await asyncio.gather(*(self._flush(tp, fold) for tp, fold in list(self.folds.items())))
+        """Flush every partition that changed, and return when all are confirmed."""
+        await asyncio.gather(*(self._flush(tp, fold) for tp, fold in list(self.folds.items())))
 
     async def _flush(self, tp: TP, fold: SourceFold) -> None:
-        refused = self._refused.pop(tp, [])
-        flush = fold.flush()
-        if flush is None:
-            return
+        async with self._writing.setdefault(tp, asyncio.Lock()):
+            flush = fold.flush() if self.folds.get(tp) is fold else None
+            if flush is not None:
+                self._flushing[tp] = self.wiring.clock.now_ms()
+                await self._send(tp, fold, flush, self._refused.pop(tp, []))
+                self._flushing.pop(tp, None)
+
+    async def _send(self, tp: TP, fold: SourceFold, flush: Flush, refused: list[tuple[Any, Refusal]]) -> None:
         changelog = self.names.changelog(self.name, tp.topic)
         arrived = [(ARRIVED, str(self._arrived.pop(tp, 0)).encode())]
         pending = [await self._to_dlq(tp, record, refusal) for record, refusal in refused]
-        if flush.opened is not None:
-            pending.append(await self._to_cells(flush.opened))
-        pending += [
-            await self.sender.send(self.names.cells, page, key=b"page", headers=arrived)
-            for page in flush.pages
-        ]
         pending += [
             await self.sender.send(changelog, value, key=key, partition=tp.partition)
             for key, value in flush.rows
+        ]
+        await self.sender.confirmed(pending)
+        pending = [] if flush.opened is None else [await self._to_cells(flush.opened)]
+        pending += [
+            await self.sender.send(self.names.cells, page, key=b"page", headers=arrived)
+            for page in flush.pages
         ]
         await self.sender.confirmed(pending)
         key, value = flush.ledger_row
@@ -136,7 +157,7 @@ class MeasureStage(Stage[SourceFold]):
                 await self._to_cells(flush.ledger, arrived),
             ]
         )
-        if await self.acknowledge(tp, flush.stamp + 1):
+        if await self.acknowledge(tp, fold, flush.stamp + 1):
             await self.sender.rows(changelog, tp.partition, fold.confirmed(flush))
 
     async def _to_dlq(self, tp: TP, record: Any, refusal: Refusal) -> "asyncio.Future[Any]":
@@ -160,27 +181,42 @@ class MeasureStage(Stage[SourceFold]):
         return [self._flush_loop(), self._idle_loop()]
 
     async def _flush_loop(self) -> None:
+        """Each partition is flushed by itself: one that waits for its broker holds no other up."""
+        flying: dict[TP, asyncio.Task[None]] = {}
         while True:
             await asyncio.sleep(self.settings.measure.flush_ms / 1000)
-            await self.write()
+            for tp, fold in list(self.folds.items()):
+                if tp not in flying or flying[tp].done():
+                    flying[tp] = asyncio.create_task(self.guard(self._flush(tp, fold)))
 
     async def _idle_loop(self) -> None:
         """A partition read to its end and silent for `idle_after` is idle: it no longer holds time back."""
         after = self.wiring.catalogue.installation.idle_after.ms
         while True:
             await asyncio.sleep(_IDLE_CHECK_S)
-            now = self.wiring.clock.now_ms()
-            silent = [tp for tp in self.folds if now - self._heard.get(tp, now) >= after]
-            async with self._writing:
-                for tp in silent:
-                    if tp in self.folds and await self.consumer.at_end(tp):
-                        await self._declare_idle(tp, now - self._heard[tp])
+            silent = [tp for tp in self.folds if self._silence_ms(tp) >= after]
+            try:
+                async with asyncio.timeout(self.settings.kafka.request_timeout_s):
+                    ends = await self.consumer.ends(*silent)
+            except (TimeoutError, KafkaError):
+                continue  # nothing is known of the end, so nothing is idle
+            for tp, end in ends.items():
+                if await self.at_rest(tp, end) and self._silence_ms(tp) >= after:
+                    await self._declare_idle(tp)
 
-    async def _declare_idle(self, tp: TP, idle_ms: int) -> None:
-        if tp not in self._idle:
-            self._idle.add(tp)
-            self.telemetry.tell(SourceFellIdle(tp.topic, tp.partition))
-        await self.sender.confirmed([await self._to_cells(self.folds[tp].idle(idle_ms))])
+    def _silence_ms(self, tp: TP) -> int:
+        now_ms = self.wiring.clock.now_ms()
+        return now_ms - self._heard.get(tp, now_ms)
+
+    async def _declare_idle(self, tp: TP) -> None:
+        async with self._writing.setdefault(tp, asyncio.Lock()):
+            fold = self.folds.get(tp)
+            if fold is None:
+                return
+            if tp not in self._idle:
+                self._idle.add(tp)
+                self.telemetry.tell(SourceFellIdle(tp.topic, tp.partition))
+            await self.sender.confirmed([await self._to_cells(fold.idle(self._silence_ms(tp)))])
 
     def lag(self) -> dict[TP, int]:
         """Records not yet counted, by source partition."""

@@ -3,9 +3,12 @@
 import asyncio
 import ctypes
 import importlib
+import logging
 import os
 import signal
 import sys
+import threading
+from typing import NoReturn
 
 from schemas import __version__
 from schemas.errors import PlanwatchError
@@ -29,38 +32,59 @@ def preload() -> None:
         importlib.import_module(module)
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """Be told to stop when the process that forked us dies, however it dies (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
-def run_stage(name: str, settings: Settings) -> int:
-    """Run a stage until it is told to stop; gives the exit code."""
+def run_stage(name: str, settings: Settings) -> NoReturn:
+    """Run a stage until it is told to stop, and end the process: no thread of a library may hold it up."""
     try:
-        return asyncio.run(_run(name, settings))
+        code = asyncio.run(_run(name, settings))
     except PlanwatchError as error:
         sys.stderr.write(f"planwatch {name}: {error}\n")
-        return error.exit_code
+        code = error.exit_code
+    except BaseException as error:
+        sys.stderr.write(f"planwatch {name}: {error!r}\n")
+        code = 1
+    logging.shutdown()
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 async def _run(name: str, settings: Settings) -> int:
     from agents.assemble import assemble
 
-    parts = await assemble(name, settings)
-    stage = parts.stage
-    assert stage is not None
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    await stage.start()
+        loop.add_signal_handler(number, _told_to_stop, ended)
+    parts = await assemble(name, settings)
+    stage = parts.stage
+    assert stage is not None
+    starting = asyncio.create_task(stage.start())
+    waiting = asyncio.create_task(ended.wait())
+    await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+    if ended.is_set() and not starting.done():
+        return 0
+    await starting
     parts.telemetry.tell(WorkerStarted(__version__, parts.page.address))
-    await ended.wait()
+    await waiting
     parts.telemetry.tell(WorkerStopping("told to stop"))
-    asyncio.get_running_loop().call_later(_STOP_S, os._exit, 1)
     await stage.stop()
     if parts.exporters is not None:
         await parts.exporters.stop()
     await parts.page.stop()
     return 0
+
+
+def _told_to_stop(ended: asyncio.Event) -> None:
+    """Stop, and be gone in ten seconds even if the loop stands still."""
+    ended.set()
+    timer = threading.Timer(_STOP_S, os._exit, [1])
+    timer.daemon = True
+    timer.start()

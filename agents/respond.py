@@ -60,11 +60,12 @@ class RespondStage(Stage[Response]):
 
     async def recover(self, tp: TP) -> Response:
         """The state as of its last commit, with the notices that were not yet sent."""
-        rows = VersionedRows(self.wiring.owner.encode())
+        owner = self.wiring.new_owner()
+        rows = VersionedRows(owner.encode())
         await self.read_rows(tp, rows.apply)
         rows.recover()
         self._version = self._written = rows.version
-        fold = Response.restore(rows, self.wiring.owner, outbox=self.settings.respond.outbox)
+        fold = Response.restore(rows, owner, outbox=self.settings.respond.outbox)
         self._counts = fold.counts
         self._states = {one.id: one.tier if one.is_open else "none" for one in fold.incidents()}
         return fold
@@ -92,7 +93,7 @@ class RespondStage(Stage[Response]):
         async with self._writing:
             for record in records:
                 fold.fold(record.offset, record.timestamp, record.value)
-            self._version = records[-1].offset
+            self._version = fold.version
             self._tell_what_changed(fold)
             await self._commit(tp, fold)
             notices = fold.take()
@@ -128,7 +129,7 @@ class RespondStage(Stage[Response]):
         await self.sender.rows(changelog, tp.partition, [commit_row])
         self._written, self._written_ms = self._version, now
         tombstones = fold.confirmed()
-        if await self.acknowledge(tp, self._written + 1):
+        if await self.acknowledge(tp, fold, self._written + 1):
             await self.sender.rows(changelog, tp.partition, tombstones)
 
     async def write(self) -> None:

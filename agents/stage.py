@@ -14,15 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.watch import Watch
-from schemas.errors import PlanwatchError
+from agents.watch import Watch, check_end
+from schemas.errors import BrokerError, PlanwatchError, StateError
 from streams.app import StageApp, Wiring, make_app
-from streams.state import Sender, check_not_truncated, read_changelog
+from streams.state import Sender, read_changelog
 from streams.telemetry import Health, Telemetry
-from streams.telemetry.happenings import StateRestored, WorkerFailed
+from streams.telemetry.happenings import RecordsLostUnread, StateRestored, WorkerFailed
 from streams.transport import Consumer, Records
 
 Fold = TypeVar("Fold")
@@ -42,8 +42,9 @@ class Stage(ABC, Generic[Fold]):
         self.telemetry = telemetry
         self.folds: dict[TP, Fold] = {}
         self.app: StageApp = make_app(wiring.settings, self.name, port)
-        self.sender = Sender(lambda: self.app.producer)
+        self.sender = Sender(lambda: self.app.producer, self.settings.kafka.request_timeout_s)
         self._recovering: dict[TP, asyncio.Task[None]] = {}
+        self._begun: set[TP] = set()
         self._generation = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -115,22 +116,52 @@ class Stage(ABC, Generic[Fold]):
             task = self._recovering.get(tp)
             if task is not None:
                 await asyncio.wait([task])
-            if message.generation_id != self.app.consumer_generation_id:
+            if self._stopping or message.generation_id != self.app.consumer_generation_id:
                 return
             fold = self.folds.get(tp)
-            if fold is not None and not self._stopping:
-                await self.receive(tp, fold, message.value)
+            if fold is None:
+                raise StateError(f"{tp.topic}/{tp.partition} has records and no fold", remedy="start again")
+            if tp not in self._begun:
+                await self._check_beginning(tp, self.stamp(fold))
+            await self.receive(tp, fold, message.value)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.fail(error)
 
+    async def _check_beginning(self, tp: TP, stamp: int) -> None:
+        """Reading begins where the fold ends, and nothing in between was deleted unread."""
+        self._begun.add(tp)
+        sought = self.consumer.sought.get(tp)
+        if sought is not None and sought > stamp + 1:
+            raise StateError(
+                f"{tp.topic}/{tp.partition} was acknowledged up to {sought}, but its state ends at {stamp}: "
+                "the changelog is not the one it was",
+                remedy="`planwatch rebuild` counts anew what is in the log",
+            )
+        needed = stamp + 1 if sought is None else sought
+        begin = (await self.consumer.earliest_offsets(tp))[tp]
+        if begin > needed and stamp >= 0:
+            self.missing(tp, begin - needed)
+
+    def missing(self, tp: TP, count: int) -> None:
+        """Records were deleted from the log before they were read: say so, loudly, and go on."""
+        self.telemetry.tell(RecordsLostUnread(tp.topic, tp.partition, count))
+        where = f"{tp.topic}/{tp.partition}"
+        self.alert(
+            "records_lost_unread", f"{count} records of {where} were deleted unread", on=True, subject=where
+        )
+
     async def _on_revoked(self, *_args: Any, **_: Any) -> None:
         try:
             self.health.block("rebalancing", "partitions are being shared out anew")
+            self.watch.moving_since_ms = self.wiring.clock.now_ms()
+            unfinished = set(self._recovering)
             for task in self._recovering.values():
                 task.cancel()
+            await asyncio.gather(*self._recovering.values(), return_exceptions=True)
             self._recovering.clear()
+            await self._drop(unfinished)
             try:
                 await asyncio.wait_for(self.write(), timeout=self.settings.kafka.session_timeout_s / 3)
             except TimeoutError:
@@ -139,38 +170,47 @@ class Stage(ABC, Generic[Fold]):
             self.fail(error)
 
     async def _on_assigned(self, *args: Any, **_: Any) -> None:
+        """Keep what nobody else can have owned meanwhile; recover the rest before its first record.
+
+        Nothing is awaited before every partition has its fold or its recovery: the flow may resume.
+        """
         try:
             assigned: set[TP] = args[-1]
             generation = self.app.consumer_generation_id
             mine = {tp for tp in assigned if tp.topic in self.inputs()}
-            kept = mine if generation == self._generation + 1 else set()
-            await self._drop(set(self.folds) - kept)
+            kept = set(self.folds) & mine if generation == self._generation + 1 else set()
+            gone = set(self.folds) - kept
+            for tp in gone:
+                del self.folds[tp]
             self._generation = generation
-            for tp in mine - set(self.folds):
-                self._recovering[tp] = asyncio.create_task(self._recover(tp))
+            self._begun.clear()
+            self.consumer.delivered.clear()
+            for tp in mine - kept:
+                self._recovering[tp] = asyncio.create_task(self._recover(tp, had=tp in gone))
+            self.watch.moving_since_ms = self.watch.refused_since_ms = None
             self._settle()
+            for tp in gone - mine:
+                await self.lost(tp)
         except BaseException as error:
             self.fail(error)
 
     async def _drop(self, partitions: set[TP]) -> None:
         for tp in partitions:
-            del self.folds[tp]
-            await self.lost(tp)
+            if self.folds.pop(tp, None) is not None:
+                await self.lost(tp)
 
-    async def _recover(self, tp: TP) -> None:
+    async def _recover(self, tp: TP, *, had: bool) -> None:
         try:
+            if had:
+                await self.lost(tp)
             began = self.wiring.clock.now_ms()
             fold = await self.recover(tp)
-            stamp = self.stamp(fold)
             seconds = (self.wiring.clock.now_ms() - began) / 1000
-            self.telemetry.tell(StateRestored(tp.topic, tp.partition, stamp, seconds))
-            await check_not_truncated(
-                self.settings.kafka.bootstrap,
-                {TopicPartition(tp.topic, tp.partition): stamp} if stamp >= 0 else {},
-            )
+            self.telemetry.tell(StateRestored(tp.topic, tp.partition, self.stamp(fold), seconds))
+            check_end(tp, self.stamp(fold), (await self.consumer.ends(tp))[tp])
             self.folds[tp] = fold
-            self._recovering.pop(tp, None)
             await self.owned(tp)
+            self._recovering.pop(tp, None)
             self._settle()
         except asyncio.CancelledError:
             raise
@@ -195,32 +235,55 @@ class Stage(ABC, Generic[Fold]):
             self.settings.kafka.bootstrap, self.names.changelog(self.name, tp.topic), tp.partition, apply
         )
 
-    async def acknowledge(self, tp: TP, offset: int) -> bool:
-        """Commit that nothing before `offset` needs reading again; False when the ownership has ended."""
-        return tp in self.folds and await self.consumer.commit_offsets({tp: offset})
+    async def acknowledge(self, tp: TP, fold: Fold, offset: int) -> bool:
+        """Commit that nothing before `offset` needs reading again; False when this fold's time is over."""
+        if self.folds.get(tp) is not fold:
+            return False
+        if not await self.consumer.commit_offsets({tp: offset}):
+            self.watch.acknowledged(taken=False)
+            return False
+        self.watch.acknowledged(taken=True)
+        return self.folds.get(tp) is fold
+
+    async def at_rest(self, tp: TP, end: int) -> bool:
+        """Whether everything that lies before `end` has been read and folded."""
+        fold = self.folds.get(tp)
+        if fold is None or self.stamp(fold) + 1 >= end:
+            return fold is not None
+        waits = self.consumer.delivered.get(tp, -1) > self.stamp(fold)
+        return not waits and (await self.consumer.at(tp) or 0) >= end
 
     async def start(self) -> None:
         """Start the Faust app and the loops beside it."""
         self.health.block("starting", "not yet given its partitions")
-        await self.app.start()
+        try:
+            await self.app.start()
+        except KafkaError as error:
+            raise BrokerError(
+                f"Kafka at {self.settings.kafka.bootstrap} cannot be used: {error!r}",
+                remedy="planwatch doctor",
+            ) from error
         watch = self.watch
         self._tasks = [
-            asyncio.create_task(self._guard(loop))
+            asyncio.create_task(self.guard(loop))
             for loop in (*self.loops(), watch.tell_alerts(), watch.watch_broker(), watch.watch_progress())
         ]
 
-    async def _guard(self, loop: Coroutine[Any, Any, None]) -> None:
+    async def guard(self, loop: Coroutine[Any, Any, None]) -> None:
+        """Await it; what it raises ends the process."""
         try:
             await loop
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not self._stopping:
+                self.fail(error)
             raise
         except BaseException as error:
             self.fail(error)
 
     async def stop(self) -> None:
         """Write and acknowledge what has been folded, then leave the group."""
-        await self.write()
         self._stopping = True
+        await self.write()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,9 +6,10 @@ Every reason that is not a passing one becomes an alert like any other, through 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from schemas.errors import BrokerError
+from schemas.errors import BrokerError, LogTruncatedError
 from schemas.records import SelfAlert
 from streams.telemetry import Reason
 from streams.telemetry.happenings import ProgressStalled, ReasonChanged
@@ -29,6 +30,8 @@ class Watch:
         self._stage = stage
         self._alerts: asyncio.Queue[SelfAlert] = asyncio.Queue(_ALERTS)
         self._seen: dict[TP, tuple[int, int]] = {}
+        self.refused_since_ms: int | None = None
+        self.moving_since_ms: int | None = None
 
     def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
         """Tell the people on call that something is wrong with this stage, or well again."""
@@ -75,22 +78,72 @@ class Watch:
                 where = self._stage.settings.kafka.bootstrap
                 self._stage.health.block("kafka", f"no broker of {where} answers; nothing is lost, all waits")
 
+    def acknowledged(self, *, taken: bool) -> None:
+        """The broker took an acknowledgement, or refused it."""
+        if taken:
+            self.refused_since_ms = None
+        elif self.refused_since_ms is None:
+            self.refused_since_ms = self._stage.wiring.clock.now_ms()
+
     async def watch_progress(self) -> None:
-        """End the process when there is work and none of it gets done: the client below may hang."""
+        """End the process when it is half alive: ended below, or with work and none of it done."""
         while True:
             await asyncio.sleep(_WATCH_S)
-            for tp, fold in list(self._stage.folds.items()):
-                await self._check(tp, self._stage.stamp(fold))
+            if why := self._stage.consumer.ended():
+                raise BrokerError(f"the consumer ended: {why}", remedy="it is safe to start again")
+            self._check_moving()
+            await self._check_partitions()
 
-    async def _check(self, tp: TP, stamp: int) -> None:
+    def _check_moving(self) -> None:
+        now_ms = self._stage.wiring.clock.now_ms()
+        for since_ms, what in (
+            (self.moving_since_ms, "partitions were taken away and none were given"),
+            (self.refused_since_ms, "the group refuses our acknowledgements"),
+        ):
+            if since_ms is not None and now_ms - since_ms > self._limit_ms:
+                raise BrokerError(f"{what} for {self._limit_ms / 1000:.0f} s", remedy="start again")
+
+    async def _check_partitions(self) -> None:
         stage = self._stage
-        now, end = stage.wiring.clock.now_ms(), stage.consumer.end(tp) or 0
-        before, since = self._seen.get(tp, (stamp, now))
-        self._seen[tp] = (stamp, now if stamp != before or stamp + 1 >= end else since)
-        stalled_s = (now - self._seen[tp][1]) / 1000
-        if stalled_s > stage.settings.kafka.stall_s and not await stage.consumer.at_end(tp):
-            stage.telemetry.tell(ProgressStalled(tp.topic, tp.partition, stalled_s))
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                ends = await stage.consumer.ends(*stage.folds)
+        except (TimeoutError, KafkaError):
+            return  # the broker's silence is watched apart
+        for tp, end in ends.items():
+            fold = stage.folds.get(tp)
+            if fold is not None:
+                check_end(tp, stage.stamp(fold), end)
+                await self._check_progress(tp, stage.stamp(fold), end)
+
+    async def _check_progress(self, tp: TP, stamp: int, end: int) -> None:
+        """Progress is a stamp that moves or nothing left to read; and what is folded must get written."""
+        now_ms = self._stage.wiring.clock.now_ms()
+        before, since_ms = self._seen.get(tp, (stamp, now_ms))
+        done = await self._stage.at_rest(tp, end)
+        self._seen[tp] = (stamp, now_ms if stamp != before or done else since_ms)
+        stalled_ms = now_ms - self._seen[tp][1]
+        if stalled_ms > self._limit_ms:
+            self._stage.telemetry.tell(ProgressStalled(tp.topic, tp.partition, stalled_ms / 1000))
             raise BrokerError(
-                f"{tp.topic}/{tp.partition} made no progress for {stalled_s:.0f} s (at {stamp}, end {end})",
+                f"{tp.topic}/{tp.partition} made no progress for {stalled_ms / 1000:.0f} s "
+                f"(at {stamp}, end {end})",
                 remedy="it is safe to start again; if it recurs, look at the broker",
             )
+
+    @property
+    def _limit_ms(self) -> float:
+        return self._stage.settings.kafka.stall_s * 1000
+
+
+def check_end(tp: TP, stamp: int, end: int) -> None:
+    """Refuse to go on where a topic ends before what was already counted of it.
+
+    Raises LogTruncatedError: the topic was deleted, re-created or cut, and figures would be wrong.
+    """
+    if stamp >= end:
+        raise LogTruncatedError(
+            f"{tp.topic}/{tp.partition} ends at offset {end}, but was counted up to {stamp}: "
+            "it was re-created or cut",
+            remedy="if that was meant, `planwatch rebuild` counts anew what is in the log",
+        )

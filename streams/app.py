@@ -36,17 +36,20 @@ class StageApp(faust.App):
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What every stage is given: settings, names, catalogue, clock and the id of this ownership."""
+    """What every stage is given: settings, names, catalogue, clock; and an id for each ownership."""
 
     settings: Settings
     catalogue: Catalogue
     clock: Clock = field(default_factory=WallClock)
-    owner: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
     def names(self) -> Names:
         """The names on the broker."""
         return Names(self.settings.kafka.prefix)
+
+    def new_owner(self) -> str:
+        """An id that no other ownership of a partition ever had, of this process or another."""
+        return secrets.token_hex(4)
 
 
 def wire(settings: Settings) -> Wiring:

@@ -38,7 +38,7 @@ class MeasureSettings(BaseModel):
     flush_ms: int = Field(default=500, ge=50, description="dirty pages are written this often")
     batch: int = Field(default=2000, ge=1, description="records of one partition folded at once")
     dedupe_entries: int = Field(
-        default=10_000_000, ge=0, description="ids remembered per partition; 0: no dedupe"
+        default=1_000_000, ge=0, description="ids remembered per partition; 0: no dedupe"
     )
     value_bytes: int = Field(default=1_000_000, ge=1000, description="a larger event is refused")
 

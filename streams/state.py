@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import BrokerError, LogTruncatedError, StateError
+from schemas.errors import BrokerError, StateError
 
 Headers = list[tuple[str, bytes]]
 #: header of a page or ledger: when the first event arrived that it adds (epoch ms; 0: none), for latency
@@ -20,6 +20,8 @@ ARRIVED = "planwatch-arrived"
 Apply = Callable[[bytes, bytes | None], None]
 #: records applied before other tasks get their turn
 _SLICE = 2000
+#: a changelog that gives nothing for so long cannot be read
+_STILL_S = 60.0
 
 
 async def read_changelog(bootstrap: str, topic: str, partition: int, apply: Apply) -> int:
@@ -32,50 +34,32 @@ async def read_changelog(bootstrap: str, topic: str, partition: int, apply: Appl
         max_partition_fetch_bytes=4 << 20,
         fetch_max_wait_ms=100,
     )
-    count = 0
     try:
         await consumer.start()
-        consumer.assign([tp])
-        end = (await consumer.end_offsets([tp]))[tp]
-        begin = (await consumer.beginning_offsets([tp]))[tp]
-        await consumer.seek_to_beginning(tp)
-        position = begin
-        while position < end:
-            batches = await consumer.getmany(tp, timeout_ms=500, max_records=_SLICE)
-            for record in batches.get(tp, []):
-                if record.offset < end:
-                    apply(record.key, record.value)
-                    count += 1
-            position = await consumer.position(tp)
-    except KafkaError as error:
+        return await _read_to_end(consumer, tp, apply)
+    except (KafkaError, TimeoutError) as error:
         raise BrokerError(f"changelog {topic}/{partition} cannot be read: {error!r}") from error
     finally:
         await consumer.stop()
+
+
+async def _read_to_end(consumer: AIOKafkaConsumer, tp: TopicPartition, apply: Apply) -> int:
+    consumer.assign([tp])
+    end = (await consumer.end_offsets([tp]))[tp]
+    position = (await consumer.beginning_offsets([tp]))[tp]
+    consumer.seek(tp, position)
+    count = 0
+    while position < end:
+        async with asyncio.timeout(_STILL_S):
+            before = position
+            while position == before:
+                batches = await consumer.getmany(tp, timeout_ms=500, max_records=_SLICE)
+                for record in batches.get(tp, []):
+                    if record.offset < end:
+                        apply(record.key, record.value)
+                        count += 1
+                position = await consumer.position(tp)
     return count
-
-
-async def check_not_truncated(bootstrap: str, stamps: dict[TopicPartition, int]) -> None:
-    """Refuse to go on where a topic ends before what was already counted of it.
-
-    Raises LogTruncatedError: the topic was deleted, re-created or cut, and figures would be wrong.
-    """
-    if not stamps:
-        return
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    try:
-        await consumer.start()
-        ends = await consumer.end_offsets(list(stamps))
-    except KafkaError as error:
-        raise BrokerError(f"end offsets cannot be read: {error!r}") from error
-    finally:
-        await consumer.stop()
-    for tp, stamp in stamps.items():
-        if stamp >= ends[tp]:
-            raise LogTruncatedError(
-                f"{tp.topic}/{tp.partition} ends at offset {ends[tp]}, but was counted up to {stamp}: "
-                "it was re-created or cut",
-                remedy="if that was meant, `planwatch rebuild` counts anew what is in the log",
-            )
 
 
 class SendPort(Protocol):
@@ -97,8 +81,9 @@ class SendPort(Protocol):
 class Sender:
     """Sends records and keeps the futures, so that a stage can wait for what it must."""
 
-    def __init__(self, producer: Callable[[], SendPort]) -> None:
+    def __init__(self, producer: Callable[[], SendPort], timeout_s: float) -> None:
         self._producer = producer
+        self._timeout_s = timeout_s
 
     async def send(
         self,
@@ -125,6 +110,9 @@ class Sender:
     async def confirmed(self, pending: Iterable["asyncio.Future[Any]"]) -> None:
         """Wait until the broker has them all; StateError when it refuses one: the worker must stop."""
         try:
-            await asyncio.gather(*pending)
+            async with asyncio.timeout(self._timeout_s):
+                await asyncio.gather(*pending)
+        except TimeoutError as error:
+            raise StateError(f"the broker did not confirm a write within {self._timeout_s:.0f} s") from error
         except KafkaError as error:
             raise StateError(f"a write was not confirmed by the broker: {error!r}") from error

@@ -2,7 +2,7 @@
 
 Faust's path per message costs more than folding an event does; here it is paid once a poll. The transport
 also commits explicit offsets: the stages acknowledge by the stamp of their own state, never by counting
-messages, and a commit for an ownership that has ended is refused by the broker.
+messages. What it knows of positions is asked of the broker, not remembered.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -19,10 +19,21 @@ from schemas.errors import BrokerError
 
 SCHEME = "planwatch"
 Records = list[ConsumerRecord]
+#: what the client raises for a partition that is being shared out anew
+_MOVING = (IllegalStateError, AssertionError)
 
 
 class Consumer(driver.Consumer):
-    """Faust's aiokafka consumer, with batches and explicit commits."""
+    """Faust's aiokafka consumer, with batches and explicit commits.
+
+    `delivered`: the last offset handed over of each partition. `sought`: where reading began in this
+    assignment (None: nothing was acknowledged before).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.delivered: dict[TP, int] = {}
+        self.sought: dict[TP, int | None] = {}
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield for each partition one message whose value is every record of this poll."""
@@ -31,17 +42,31 @@ class Consumer(driver.Consumer):
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            await self._seek_back()
             return
         for tp, batch in records.items():
             if not self._may_go_on(generation):
                 return
             if batch and (active is None or tp in active or tp in self._buffered_partitions):
-                yield tp, self._to_batch(tp, cast(Any, batch))
+                message = self._to_batch(tp, cast(Any, batch))
+                self.delivered[tp] = message.offset
+                yield tp, message
 
     def _may_go_on(self, generation: int) -> bool:
         """Between two batches the flow may have been stopped, or the partitions shared out anew."""
         return self.flow_active and self.app.consumer_generation_id == generation
+
+    async def _seek_back(self) -> None:
+        """Give back what was fetched while the flow stood still; the next assignment seeks in any case."""
+        try:
+            await self.perform_seek()
+        except (*_MOVING, KafkaError, TimeoutError) as error:
+            self.log.warning("Seeking back was not possible: %r", error)
+
+    async def perform_seek(self) -> None:
+        """Seek to what was acknowledged, and remember where that is."""
+        await super().perform_seek()
+        self.sought = dict(self._read_offset)
 
     def _to_batch(self, tp: TP, batch: Records) -> ConsumerMessage:
         last = batch[-1]
@@ -68,35 +93,66 @@ class Consumer(driver.Consumer):
         }
         try:
             await thread.call_thread(thread._ensure_consumer().commit, wanted)
-        except (CommitFailedError, IllegalStateError):
+        except (CommitFailedError, *_MOVING):
             return False
         except KafkaError as error:
-            raise BrokerError(
-                f"offsets of {sorted(map(str, wanted))} were not committed: {error!r}"
-            ) from error
+            where = sorted(map(str, wanted))
+            raise BrokerError(f"offsets of {where} were not committed: {error!r}") from error
         return True
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has, as far as this client knows; also where it is not the leader."""
+        found = self._thread._ensure_consumer().partitions_for_topic(topic)
+        return len(found) if found else None
 
     async def reachable(self) -> bool:
         """Whether a broker answers now."""
         thread = self._thread
         return bool(await thread.call_thread(thread._ensure_consumer()._client.force_metadata_update))
 
-    async def at_end(self, tp: TP) -> bool:
-        """Whether everything that is in the partition has been read from it."""
-        end = self.end(tp)
-        return end is not None and (await self.position(tp) or 0) >= end
+    async def ends(self, *partitions: TP) -> dict[TP, int]:
+        """The offset that the next record of each partition will have, asked of the broker now."""
+        return dict(await self.highwaters(*partitions)) if partitions else {}
+
+    async def at(self, tp: TP) -> int | None:
+        """The next offset that will be fetched; None while the partition moves."""
+        try:
+            return await self.position(tp)
+        except _MOVING:
+            return None
 
     def end(self, tp: TP) -> int | None:
-        """The offset the next record of the partition will have, as last heard; None before the first
-        answer."""
-        end: int | None = self._thread._ensure_consumer().highwater(TopicPartition(tp.topic, tp.partition))
+        """The offset the next record will have, as last heard; None before the first answer."""
+        try:
+            end: int | None = self._thread._ensure_consumer().highwater(
+                TopicPartition(tp.topic, tp.partition)
+            )
+        except _MOVING:
+            return None
         return end
+
+    def ended(self) -> str:
+        """Why this consumer will read nothing any more; empty while it lives."""
+        fetcher = cast(Any, self.app)._fetcher
+        for part in (self.app, self, self._thread, fetcher):
+            if part.crashed:
+                return f"{part!r} crashed: {part.crash_reason!r}"
+        task = self._thread._ensure_consumer()._coordinator._coordination_task
+        return "the group's coordination ended" if task is not None and task.done() else ""
+
+
+class Producer(driver.Producer):
+    """Faust's aiokafka producer, idempotent: a batch that is sent again cannot land behind a newer one."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
 
 
 class Transport(driver.Transport):
-    """The aiokafka driver with our consumer."""
+    """The aiokafka driver with our consumer and producer."""
 
     Consumer: ClassVar[type[Consumer]] = Consumer
+    Producer: ClassVar[type[Producer]] = Producer
 
 
 def broker_url(bootstrap: str) -> str:

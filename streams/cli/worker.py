@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_TOLD = {signal.SIGTERM, signal.SIGINT}
+#: seconds that a child told to stop may take
+_PATIENCE_S = 15
+
+
 class StageName(StrEnum):
     """The three stages."""
 
@@ -39,50 +44,64 @@ def command(
     """
     from agents.process import end_with_parent, preload, run_stage
     from streams.admin import check_topics
-    from streams.app import STAGES, wire
+    from streams.app import STAGES
+    from streams.catalogue import default_folder, load_catalogue
+    from streams.cli._folder import channel_kinds
     from streams.settings import load_settings
 
     settings = load_settings()
-    wire(settings)
+    load_catalogue(settings.catalogue or default_folder(), channel_kinds())
     check_topics(settings)
     if stage is not None:
-        sys.exit(run_stage(stage.value, settings))
+        run_stage(stage.value, settings)
+    parent = os.getpid()
 
-    def _stage(name: str) -> int:
-        end_with_parent()
-        return run_stage(name, settings)
+    def run(name: str) -> None:
+        end_with_parent(parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
+        run_stage(name, settings)
 
     preload()
-    sys.exit(_supervise({_fork(partial(_stage, name)): name for name in STAGES}))
+    signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
+    children = {_fork(partial(run, name)): name for name in STAGES}
+    sys.exit(_supervise(children))
 
 
-def _fork(run: "Callable[[], int]") -> int:
+def _fork(run: "Callable[[], None]") -> int:
     pid = os.fork()
     if pid == 0:
-        os._exit(run())
+        try:
+            run()
+        finally:
+            os._exit(1)
     return pid
 
 
 def _supervise(children: dict[int, str]) -> int:
-    """Wait for the children; the first that ends badly ends the rest. The exit code of the first that
-    failed."""
+    """Wait for the children; the first that ends, ends the rest. Gives the exit code of the first that
+    failed.
+
+    A child that does not end in time is killed: its state is safe.
+    """
     code = 0
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def pass_on(_number: int, _frame: FrameType | None) -> None:
         _signal_all(children, signal.SIGTERM)
+        signal.alarm(_PATIENCE_S)
 
-    signal.signal(signal.SIGTERM, pass_on)
-    signal.signal(signal.SIGINT, pass_on)
+    def kill(_number: int, _frame: FrameType | None) -> None:
+        _signal_all(children, signal.SIGKILL)
+
+    for number, handler in ((signal.SIGTERM, pass_on), (signal.SIGINT, pass_on), (signal.SIGALRM, kill)):
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
     while children:
-        try:
-            pid, status = os.wait()
-        except ChildProcessError:
-            break
+        pid, status = os.wait()
         children.pop(pid, None)
         ended = os.waitstatus_to_exitcode(status)
         if ended != 0 and code == 0:
             code = ended if ended > 0 else 128 - ended
-        _signal_all(children, signal.SIGTERM)
+        pass_on(signal.SIGTERM, None)
     return code
 
 

@@ -99,6 +99,19 @@ class StateRestored(Happening):
 
 
 @dataclass(frozen=True)
+class RecordsLostUnread(Happening):
+    """Records were deleted from the log before they were read."""
+
+    level = logging.ERROR
+    counter = "records_lost_unread"
+    labels = ("topic", "partition")
+    amount = "count"
+    topic: str
+    partition: int
+    count: int
+
+
+@dataclass(frozen=True)
 class CatalogueAdopted(Happening):
     """From here on this catalogue is used."""
 

@@ -56,7 +56,10 @@ class FakeConsumer:
 
     journal: list[str]
     owner: bool = True
-    ends: dict[TP, int] = field(default_factory=dict)
+    ends_known: dict[TP, int] = field(default_factory=dict)
+    delivered: dict[TP, int] = field(default_factory=dict)
+    sought: dict[TP, int | None] = field(default_factory=dict)
+    begin: int = 0
     committed: dict[TP, int] = field(default_factory=dict)
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
@@ -65,11 +68,17 @@ class FakeConsumer:
             self.committed.update(offsets)
         return self.owner
 
-    async def at_end(self, tp: TP) -> bool:
-        return True
+    async def ends(self, *partitions: TP) -> dict[TP, int]:
+        return {tp: self.ends_known.get(tp, 0) for tp in partitions}
+
+    async def at(self, tp: TP) -> int | None:
+        return self.ends_known.get(tp)
+
+    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
+        return dict.fromkeys(partitions, self.begin)
 
     def end(self, tp: TP) -> int | None:
-        return self.ends.get(tp)
+        return self.ends_known.get(tp)
 
     def topic_partitions(self, topic: str) -> int:
         return 1

@@ -46,7 +46,8 @@ class Bench:
 
     def __init__(self) -> None:
         catalogue = load_catalogue(default_folder())
-        wiring = Wiring(Settings(), catalogue, SettableClock(NOW_MS), owner="me")
+        self.clock = SettableClock(NOW_MS)
+        wiring = Wiring(Settings(), catalogue, self.clock)
         self.journal: list[str] = []
         self.producer = FakeProducer(self.journal)
         self.consumer = FakeConsumer(self.journal)
@@ -157,7 +158,8 @@ async def test_an_error_in_the_fold_ends_the_process_without_acknowledging(bench
 async def test_a_partition_that_was_read_to_its_end_is_declared_idle_once_it_is_silent(bench: Bench) -> None:
     await bench.receive(order(0))
     await bench.stage.write()
-    await bench.stage._declare_idle(SALES, 31_000)
+    bench.clock.advance(31_000)
+    await bench.stage._declare_idle(SALES)
     assert (bench.ledgers()[-1]["idle"], bench.ledgers()[-1]["idle_ms"]) == (True, 31_000)
 
 
@@ -170,5 +172,58 @@ async def test_ownership_begins_with_roster_layout_and_ledger(bench: Bench) -> N
 
 async def test_lag_is_what_lies_beyond_the_stamp(bench: Bench) -> None:
     await bench.receive(order(0), order(1))
-    bench.consumer.ends[SALES] = 10
+    bench.consumer.ends_known[SALES] = 10
     assert bench.stage.lag() == {SALES: 8}
+
+
+async def test_records_without_a_fold_end_the_process(bench: Bench) -> None:
+    del bench.stage.folds[SALES]
+    await bench.stage._on_batch(message(bench, order(0)))
+    assert bench.exits == [5]
+
+
+async def test_an_acknowledgement_ahead_of_the_state_ends_the_process(bench: Bench) -> None:
+    bench.consumer.sought[SALES] = 1000
+    await bench.stage._on_batch(message(bench, order(1000)))
+    assert bench.exits == [5]
+    assert bench.fold.stamp == -1
+
+
+async def test_records_that_were_deleted_unread_are_alerted_and_the_rest_is_counted(bench: Bench) -> None:
+    await bench.stage._on_batch(message(bench, order(0)))
+    bench.stage._begun.clear()
+    bench.consumer.sought[SALES], bench.consumer.begin = 1, 200
+    await bench.stage._on_batch(message(bench, order(200)))
+    assert (bench.exits, bench.fold.stamp) == ([], 200)
+    alert = bench.stage.watch._alerts.get_nowait()
+    assert (alert.what, alert.text) == (
+        "records_lost_unread",
+        "199 records of planwatch.sales.v1/0 were deleted unread",
+    )
+
+
+async def test_a_partition_with_batches_that_wait_is_not_at_rest(bench: Bench) -> None:
+    await bench.receive(order(0))
+    bench.consumer.ends_known[SALES] = 5
+    bench.consumer.delivered[SALES] = 4
+    assert not await bench.stage.at_rest(SALES, 5)
+    bench.consumer.delivered[SALES] = 0
+    assert await bench.stage.at_rest(SALES, 5)
+
+
+async def test_a_fold_whose_time_is_over_acknowledges_nothing(bench: Bench) -> None:
+    await bench.receive(order(0))
+    former = bench.fold
+    bench.stage.folds[SALES] = SourceFold(SALES.topic, 0, bench.stage.wiring.catalogue, "heir")
+    await bench.stage._flush(SALES, former)
+    assert bench.consumer.committed == {}
+    assert bench.producer.sent == []
+
+
+def message(bench: Bench, *records: ConsumerRecord) -> Any:
+    """A batch as the transport hands it over, of this generation."""
+
+    class Message:
+        tp, value, generation_id = SALES, list(records), bench.stage.app.consumer_generation_id
+
+    return Message()

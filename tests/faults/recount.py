@@ -1,4 +1,4 @@
-"""A plain recount of the source topics: JSON, a set of ids, and decimal sums. Shares no code with the product."""
+"""A plain recount of the source topics: JSON, a set of ids, decimal sums. Shares no code with the product."""
 
 import json
 from collections import Counter, defaultdict
