@@ -19,7 +19,11 @@ TIERS = [
     for tier in ("blue", "yellow", "orange", "red")
 ]
 KPIS: dict[str, dict[str, Any]] = {
-    "orders": {"unit": "orders", "measures": {"orders": {"event": "order", "count": True}}, "value": "orders"},
+    "orders": {
+        "unit": "orders",
+        "measures": {"orders": {"event": "order", "count": True}},
+        "value": "orders",
+    },
     "revenue": {
         "unit": "CNY",
         "measures": {
@@ -28,25 +32,56 @@ KPIS: dict[str, dict[str, Any]] = {
         },
         "value": "gross - returned",
     },
-    "slowest": {"unit": "seconds", "measures": {"slowest": {"event": "order", "max": "delay"}}, "value": "slowest"},
+    "slowest": {
+        "unit": "seconds",
+        "measures": {"slowest": {"event": "order", "max": "delay"}},
+        "value": "slowest",
+    },
 }
 
 
 def kpi(name: str, **changes: Any) -> dict[str, Any]:
     """One of the KPIs above, changed."""
-    return {"id": name, "title": TITLE, "better": "higher", "scopes": [[], ["region"]], **KPIS.get(name, {}), **changes}
+    return {
+        "id": name,
+        "title": TITLE,
+        "better": "higher",
+        "scopes": [[], ["region"]],
+        **KPIS.get(name, {}),
+        **changes,
+    }
+
+
+def rung(enter: float, exit_: float, hold: str = "0m") -> dict[str, Any]:
+    """One rung of a ladder."""
+    return {"enter": enter, "exit": exit_, "hold": hold}
+
+
+def constant(value: float) -> dict[str, Any]:
+    """A constant expectation."""
+    return {"from": "constant", "value": value}
+
+
+def previous(ago: str) -> dict[str, Any]:
+    """A previous period as expectation."""
+    return {"from": "previous", "ago": ago}
 
 
 def rule(name: str, **changes: Any) -> dict[str, Any]:
-    """A rule on orders in the last hour: too few are bad."""
+    """A rule on orders in the last hour: fewer than ten are bad."""
     return {
-        "id": name, "title": TITLE, "kpi": "orders", "window": "1h", "expect": {"from": "constant", "value": 10},
-        "compare": "ratio", "bad": "below", "scopes": [["region"]],
-        "ladder": {
-            "yellow": {"enter": 0.8, "exit": 0.9, "hold": "2m"}, "red": {"enter": 0.5, "exit": 0.6, "hold": "0m"},
-        },
-        "tests": [{"name": "t", "given": {}, "expect": []}], **changes,
-    }  # fmt: skip
+        "id": name,
+        "title": TITLE,
+        "kpi": "orders",
+        "window": "1h",
+        "expect": constant(10),
+        "compare": "ratio",
+        "bad": "below",
+        "scopes": [["region"]],
+        "ladder": {"yellow": rung(0.8, 0.9, "2m"), "red": rung(0.5, 0.6)},
+        "tests": [{"name": "t", "given": {}, "expect": []}],
+        **changes,
+    }
 
 
 def catalogue(
@@ -59,8 +94,16 @@ def catalogue(
     chosen = [kpi(name) for name in KPIS] if kpis is None else list(kpis)
     return Catalogue.model_validate(
         {
-            "installation": {"title": TITLE, "currency": "CNY", "time_zone": "Etc/UTC", "live": True, **installation},
-            "dimensions": [{"title": TITLE, **d} for d in (dimensions or [{"id": "region"}, {"id": "channel"}])],
+            "installation": {
+                "title": TITLE,
+                "currency": "CNY",
+                "time_zone": "Etc/UTC",
+                "live": True,
+                **installation,
+            },
+            "dimensions": [
+                {"title": TITLE, **d} for d in (dimensions or [{"id": "region"}, {"id": "channel"}])
+            ],
             "tiers": TIERS,
             "kpis": {item["id"]: item for item in chosen},
             "rules": {item["id"]: item for item in rules},
@@ -90,7 +133,9 @@ def page(
     return encode_page(Page(key, stamp, 0, rows))
 
 
-def ledger(watermark: int | None, *, stamp: int, source: tuple[str, int] = ("sales", 0), **more: Any) -> bytes:
+def ledger(
+    watermark: int | None, *, stamp: int, source: tuple[str, int] = ("sales", 0), **more: Any
+) -> bytes:
     """A ledger."""
     record = Ledger(topic=source[0], partition=source[1], stamp=stamp, watermark_ms=watermark, **more)
     return record.model_dump_json().encode()
@@ -142,9 +187,7 @@ def restart(changelog: list[tuple[bytes, bytes | None]], owner: str = "heir") ->
 
 def told(outcomes: Iterable[Outcome]) -> list[tuple[str, str, str, int]]:
     """Rule, scope, tier and pane end of every transition, in order."""
-    return [
-        (t.rule, ",".join(t.scope.values()), t.tier, t.end_ms) for o in outcomes for t in o.transitions
-    ]
+    return [(t.rule, ",".join(t.scope.values()), t.tier, t.end_ms) for o in outcomes for t in o.transitions]
 
 
 def figures(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str, int], float]:

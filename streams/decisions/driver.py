@@ -1,9 +1,9 @@
 """Which parts of a scope drove its departure, worst first.
 
-Decides from columns of sums, one row per part. A part's contribution is how much of the departure would be gone
-without it: with what the part held earlier in its place where the expectation is a previous period, without the
-part where it is a constant. For sums this is the part's own shortfall; for ratios it weighs numerator and
-denominator (the leave-one-out influence of Cook, Technometrics 19, 1977).
+Decides from columns of sums, one row per part. A part's contribution is how much of the departure would be
+gone without it: with what the part held earlier in its place where the expectation is a previous period,
+without the part where it is a constant. For sums this is the part's own shortfall; for ratios it weighs
+numerator and denominator (the leave-one-out influence of Cook, Technometrics 19, 1977).
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,8 @@ class Parts(NamedTuple):
 def find_drivers(parts: Parts, compute: Compute, *, sign: float) -> list[Driver]:
     """The parts that contribute most to a departure; `sign` is 1 where above is bad, −1 where below is.
 
-    >>> parts = Parts([{"region": "East"}, {"region": "West"}], np.array([[70.0], [99.0]]), np.array([[100.0], [100.0]]))
+    >>> now, then = np.array([[70.0], [99.0]]), np.array([[100.0], [100.0]])
+    >>> parts = Parts([{"region": "East"}, {"region": "West"}], now, then)
     >>> worst = find_drivers(parts, lambda sums: sums[:, 0], sign=-1)[0]
     >>> worst.scope, worst.change, round(worst.share, 2)
     ({'region': 'East'}, -0.3, 0.97)
@@ -64,7 +65,11 @@ def _driver(scope: Scope, value: float, hope: float, share: float) -> Driver:
     known = None if np.isnan(hope) else hope
     change = None if not known else value / known - 1
     return Driver(
-        scope=scope, value=value, expected=known, change=None if change is None else round(change, 6), share=share
+        scope=scope,
+        value=value,
+        expected=known,
+        change=None if change is None else round(change, 6),
+        share=share,
     )
 
 

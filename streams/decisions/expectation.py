@@ -1,8 +1,8 @@
 """What a window should hold by the same window earlier: which panes it is made of, and with what weight.
 
-Decides only the composition of an interval from the panes that are still kept: whole days where days are whole,
-hours where hours are kept, minutes where minutes are kept; a pane that is cut by an edge counts in proportion to
-the time that lies inside (linear pacing). Expectations may be paced; figures never are.
+Decides only the composition of an interval from the panes that are still kept: whole days where days are
+whole, hours where hours are kept, minutes where minutes are kept; a pane that is cut by an edge counts in
+proportion to the time that lies inside (linear pacing). Expectations may be paced; figures never are.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """What a KPI's `value` says: arithmetic over measure names, and nothing else.
 
-Decides which expressions are allowed (`+ - * /`, parentheses, numbers, `min`, `max`, `abs`, measure names) and
-computes them over whole columns at once. Values are in natural units; NaN is "no value". A division by zero has
-no value, and whatever is computed from no value has none.
+Decides which expressions are allowed (`+ - * /`, parentheses, numbers, `min`, `max`, `abs`, measure names)
+and computes them over whole columns at once. Values are in natural units; NaN is "no value". A division by
+zero has no value, and whatever is computed from no value has none.
 """
 
 import ast
@@ -21,7 +21,9 @@ _Compute = Callable[[Mapping[str, Column]], Any]
 
 _REMEDY = "write + - * /, parentheses, numbers, min, max, abs and names of measures"
 _FUNCTIONS: dict[str, tuple[int, Any]] = {
-    "min": (2, np.minimum), "max": (2, np.maximum), "abs": (1, np.absolute),
+    "min": (2, np.minimum),
+    "max": (2, np.maximum),
+    "abs": (1, np.absolute),
 }
 
 
@@ -32,7 +34,10 @@ def _divide(one: Any, other: Any) -> Any:
 
 
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: _divide,
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: _divide,
 }
 
 
@@ -61,10 +66,9 @@ def parse_formula(text: str, measures: "list[str] | tuple[str, ...] | Mapping[st
 
     >>> parse_formula("gross - returned", ["gross", "returned"]).names
     ('gross', 'returned')
-    >>> parse_formula("gross ** 2", ["gross"])
+    >>> parse_formula("gross ** 2", ["gross"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    schemas.errors.FormulaError: formula 'gross ** 2': `gross ** 2` is not allowed — write + - * /, parentheses, \
-numbers, min, max, abs and names of measures
+    schemas.errors.FormulaError: formula 'gross ** 2': `gross ** 2` is not allowed — write + - * / ...
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body

@@ -1,7 +1,7 @@
 """Whether a rule may be judged while its pane is still open.
 
-Decides from the rule and its KPI alone. What can only grow worse while a pane is open may be told at once: the
-judgement at the close can confirm it but never take it back. Anything else has to wait for the close.
+Decides from the rule and its KPI alone. What can only grow worse while a pane is open may be told at once:
+the judgement at the close can confirm it but never take it back. Anything else has to wait for the close.
 """
 
 from schemas.errors import FormulaError
@@ -10,7 +10,9 @@ from schemas.rule import Constant, Rule
 from streams.decisions.formula import parse_formula
 
 #: fields whose sum can only grow: none of them is ever negative
-GROWING_FIELDS = frozenset({"amount", "quantity", "discount", "count", "reach", "severity", "rating", "score", "delay"})
+GROWING_FIELDS = frozenset(
+    {"amount", "quantity", "discount", "count", "reach", "severity", "rating", "score", "delay"}
+)
 
 
 def check_monotone(rule: Rule, kpi: Kpi) -> str | None:

@@ -3,11 +3,11 @@
 Decides which rungs are entered and left, from the comparison's result and event time alone. Knows nothing of
 windows, KPIs or where the number comes from.
 
-A rung is entered when the departure has been at or beyond its `enter` at every judged pane end for `hold`; the
-gravest rung that qualifies decides, and every rung on the way is passed. A rung is left as soon as the departure
-is back at its `exit` (and no longer beyond `enter`). Without a judgement the tier stays and holds begin anew.
-Quiet lies over the ladder: a scope that is quiet is at least at the quiet tier, whatever its ladder says. What
-was told early (`on: update`) stands until its own pane end has closed.
+A rung is entered when the departure has been at or beyond its `enter` at every judged pane end for `hold`;
+the gravest rung that qualifies decides, and every rung on the way is passed. A rung is left as soon as the
+departure is back at its `exit` (and no longer beyond `enter`). Without a judgement the tier stays and holds
+begin anew. Quiet lies over the ladder: a scope that is quiet is at least at the quiet tier, whatever its
+ladder says. What was told early (`on: update`) stands until its own pane end has closed.
 """
 
 from collections.abc import Sequence
@@ -94,9 +94,9 @@ def ladder_of(rule: Rule, order: Sequence[str]) -> Ladder:
 class TierState:
     """Where one scope stands.
 
-    `level`: what its ladder says. `shown`: what has been told. `pending`: per step, the pane end since which the
-    departure has been beyond it, None where it is not. `since_ms`: when `shown` was entered. `told_ms`: the pane
-    end up to which an early telling stands.
+    `level`: what its ladder says. `shown`: what has been told. `pending`: per step, the pane end since
+    which the departure has been beyond it, None where it is not. `since_ms`: when `shown` was entered.
+    `told_ms`: the pane end up to which an early telling stands.
     """
 
     level: int = 0
@@ -109,7 +109,9 @@ class TierState:
     @property
     def rests(self) -> bool:
         """Whether it is as if nothing had ever been."""
-        return not (self.level or self.shown or self.quiet or any(since is not None for since in self.pending))
+        return not (
+            self.level or self.shown or self.quiet or any(since is not None for since in self.pending)
+        )
 
 
 class Move(NamedTuple):
@@ -146,11 +148,13 @@ def judge(ladder: Ladder, state: TierState, departure: float | None, end_ms: int
     return replace(state, level=level, pending=pending)
 
 
-def tell(ladder: Ladder, state: TierState, end_ms: int, why: Cause | None = None) -> tuple[TierState, list[Move]]:
+def tell(
+    ladder: Ladder, state: TierState, end_ms: int, why: Cause | None = None
+) -> tuple[TierState, list[Move]]:
     """What has to be told now, one rung at a time, and the state in which it has been told.
 
-    `why` names what changed besides the ladder: quiet, heard, removed. Downward nothing is told before the pane
-    end that was told early has closed.
+    `why` names what changed besides the ladder: quiet, heard, removed. Downward nothing is told before the
+    pane end that was told early has closed.
     """
     target = max(state.level, ladder.quiet_level if state.quiet else 0)
     if target < state.shown and end_ms < state.told_ms:
@@ -173,7 +177,9 @@ def _up(ladder: Ladder, state: TierState, shown: int, end_ms: int) -> Move:
     step = ladder.steps[shown]
     since = state.pending[shown] if state.pending else None
     quiet = state.level <= shown
-    return Move(shown, shown + 1, "quiet" if quiet else "worse", None if quiet else step.enter, since or end_ms)
+    return Move(
+        shown, shown + 1, "quiet" if quiet else "worse", None if quiet else step.enter, since or end_ms
+    )
 
 
 def due(ladder: Ladder, state: TierState) -> int | None:

@@ -47,7 +47,9 @@ def compare(rule: Rule, values: Column, expected: Column) -> Column:
     return np.full(len(values), np.nan)
 
 
-def judge_scopes(rule: Rule, values: Column, expected: Column, volume: Column | None, *, warm: bool) -> Column:
+def judge_scopes(
+    rule: Rule, values: Column, expected: Column, volume: Column | None, *, warm: bool
+) -> Column:
     """The departures of one rule at one pane end, one per scope; NaN where there is no judgement.
 
     `volume` None: the rule has no minimum. `reasons` says why there is no judgement.

@@ -1,7 +1,7 @@
 """Figures: what a KPI is for a scope at a window's end, as exporters write it.
 
-Holds values only; computes and decides nothing. A pane end may change hundreds of thousands of figures, so they
-stay in numpy columns (`FigureBlock`) until somebody reads them one by one.
+Holds values only; computes and decides nothing. A pane end may change hundreds of thousands of figures, so
+they stay in numpy columns (`FigureBlock`) until somebody reads them one by one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,11 @@ ScopeItems = tuple[tuple[str, str], ...]
 
 
 class Figure(NamedTuple):
-    """One value. `level`: "company" or the scope's dimensions joined by "+"; `scope` in the catalogue's order.
+    """One value. `level`: "company" or the scope's dimensions joined by "+"; `scope` in the catalogue's
+    order.
 
-    `end_ms` is the exclusive end of the window; `expected` what a rule holds it against, None where none does.
+    `end_ms` is the exclusive end of the window; `expected` what a rule holds it against, None where none
+    does.
     """
 
     kpi: str
@@ -48,8 +50,8 @@ Label = tuple[str, str, ScopeItems]
 class FigureBlock:
     """The figures of one KPI at one end: values and expectations beside the places of their labels.
 
-    `at` are positions in `labels`, in the order of windows and scopes. `values` holds no NaN; NaN in `expected`
-    (or None for the whole block) is no expectation.
+    `at` are positions in `labels`, in the order of windows and scopes. `values` holds no NaN; NaN in
+    `expected` (or None for the whole block) is no expectation.
     """
 
     kpi: str

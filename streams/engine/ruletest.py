@@ -3,24 +3,25 @@
 `run_rule_test(catalogue, rule, test)` builds pages and ledgers in memory, feeds them to an `Evaluation` and
 compares the tiers that were passed with `test.expect`. It decides nothing itself.
 
-**What `given` means.** Each entry is a name and the value that it has, in natural units (major currency units,
-seconds, −1 to 1), in the rule's window while the rule is judged:
+**What `given` means.** Each entry is a name and the value that it has, in natural units (major currency
+units, seconds, −1 to 1), in the rule's window while the rule is judged:
 
-- a measure of the rule's KPI: `{checkouts: 300, clicks: 10000}`; a measure that is not named is 0 (a min or max:
-  nothing was folded);
+- a measure of the rule's KPI: `{checkouts: 300, clicks: 10000}`; a measure that is not named is 0 (a min or
+  max: nothing was folded);
 - where `minimum.measure` is another KPI that is one plain measure: that KPI's id, `{order_lines: 500}`;
 - `previous: {…}` with the same names: what the same window held `expect.ago` earlier. Without it: all 0;
-- `silent_for: 20m`: nothing more arrives for this long (for rules with `quiet`). Without it the test is of the
-  ladder alone, and `quiet` is left out of the rule.
+- `silent_for: 20m`: nothing more arrives for this long (for rules with `quiet`). Without it the test is of
+  the ladder alone, and `quiet` is left out of the rule.
 
 Values are whole in the stored unit (cents, 10⁻⁶, milliseconds); others are rounded half-even to it.
 
-**What is simulated.** One leaf whose dimensions all have the value `test`; every grouping of the rule sees it. The
-first grouping in `rule.scopes` is compared. History begins long enough before that no window is warming up, and
-the rule comes into force one pane before its window holds what is given, so that nothing else is ever judged. Time
-then goes on until the longest hold has elapsed and five minutes more, while what leaves the window comes again.
-Holds of up to 20 hours on `24h`, 6 days on `7d` and 12 hours on calendar windows can be tested. With `previous`,
-`ago` must be at least the window's length, and for `5m` and `1h` at most 1h or at least 4h.
+**What is simulated.** One leaf whose dimensions all have the value `test`; every grouping of the rule sees
+it. The first grouping in `rule.scopes` is compared. History begins long enough before that no window is
+warming up, and the rule comes into force one pane before its window holds what is given, so that nothing
+else is ever judged. Time then goes on until the longest hold has elapsed and five minutes more, while what
+leaves the window comes again. Holds of up to 20 hours on `24h`, 6 days on `7d` and 12 hours on calendar
+windows can be tested. With `previous`, `ago` must be at least the window's length, and for `5m` and `1h` at
+most 1h or at least 4h.
 
 **What `expect` means.** The tiers of the transitions, in their order, up or down: `[yellow, orange]` passed
 yellow and stayed at orange; `[]` stayed at none.
@@ -49,7 +50,9 @@ Values = dict[str, int]
 
 
 class RuleTestResult(NamedTuple):
-    """What became of one test: `tiers` were passed, `expected` should have been; `problem` why it could not run."""
+    """What became of one test: `tiers` were passed, `expected` should have been; `problem` why it could not
+    run.
+    """
 
     rule: str
     test: str
@@ -132,7 +135,9 @@ class _Play:
         yield self._ledger(self._end)
 
     def _history(self) -> dict[int, Values]:
-        """What became known before the rule came into force: an empty cell long ago, and what is compared with."""
+        """What became known before the rule came into force: an empty cell long ago, and what is compared
+        with.
+        """
         then = self._calendar.ago(self._begin, self._ago)
         longest = self._length or 400 * DAY_MS
         history: dict[int, Values] = {then - longest - 2 * DAY_MS: {}}
@@ -150,11 +155,17 @@ class _Play:
         return history
 
     def _beginning(self) -> int:
-        """The pane end from which the window holds what is given: on an hour, well within a calendar period."""
+        """The pane end from which the window holds what is given: on an hour, well within a calendar
+        period.
+        """
         if self._length:
             return self._calendar.floor("hour", _NOON)
         period: dict[str, Period] = {
-            "day": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"
+            "day": "day",
+            "week": "week",
+            "month": "month",
+            "quarter": "quarter",
+            "year": "year",
         }
         return self._calendar.floor(period[self._rule.window], _NOON) + 6 * HOUR_MS
 
@@ -164,7 +175,7 @@ class _Play:
         for name, value in given.items():
             key = self._key(name)
             scaled = Decimal(str(value)) * self._layout.scales[self._layout.keys.index(key)]
-            stored[key] = int(round(scaled))
+            stored[key] = round(scaled)
         return stored
 
     def _key(self, name: str) -> str:
@@ -175,7 +186,8 @@ class _Play:
         formula = parse_formula(other.value, other.measures) if other is not None else None
         if other is None or formula is None or other.value.strip() not in formula.names:
             raise FormulaError(
-                f"{name!r} is no measure of {kpi.id}", remedy=f"name one of: {', '.join(sorted(kpi.measures))}"
+                f"{name!r} is no measure of {kpi.id}",
+                remedy=f"name one of: {', '.join(sorted(kpi.measures))}",
             )
         return other.measures[formula.names[0]].key
 

@@ -1,8 +1,8 @@
 """How far event time has come: the pane end up to which every source partition has been heard.
 
-Decides from rosters and ledgers alone, in the order of the log, with the records' own timestamps. Silence holds
-time; only a partition that its owner declared idle is left out; when all are idle, time goes on by the time that
-has elapsed, never to the clock. Time never goes back.
+Decides from rosters and ledgers alone, in the order of the log, with the records' own timestamps. Silence
+holds time; only a partition that its owner declared idle is left out; when all are idle, time goes on by
+the time that has elapsed, never to the clock. Time never goes back.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,9 @@ class Frontier:
         return ledger.watermark_ms if ledger else None
 
     def reached(self, timestamp_ms: int) -> int | None:
-        """The pane end that everybody has passed as of a record with this timestamp; None: nobody knows yet."""
+        """The pane end that everybody has passed as of a record with this timestamp; None: nobody knows
+        yet.
+        """
         if self.settle_ms is not None:
             if timestamp_ms < self.settle_ms:
                 return None

@@ -1,8 +1,8 @@
 """What interval each window covers at a pane end, and when a pane leaves it.
 
-A window's interval is a half-open value. The specification is here; the sums over it are kept elsewhere. Rolling
-windows up to an hour step by the minute; `24h` and `7d` move their far edge by the hour; calendar windows run
-from the period's start and are whole at its end.
+A window's interval is a half-open value. The specification is here; the sums over it are kept elsewhere.
+Rolling windows up to an hour step by the minute; `24h` and `7d` move their far edge by the hour; calendar
+windows run from the period's start and are whole at its end.
 """
 
 from dataclasses import dataclass

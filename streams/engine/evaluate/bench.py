@@ -1,7 +1,7 @@
 """What is looked at when one pane closes: scopes side by side with their sums, values computed once.
 
-A bench holds, for every window, the scopes whose content changed or whose clock fell due. It computes each KPI at
-most once over all of them. It decides nothing.
+A bench holds, for every window, the scopes whose content changed or whose clock fell due. It computes each
+KPI at most once over all of them. It decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,11 @@ class Bench:
     """Positions 0…n−1, sorted by window and within it by scope; `fresh` where content changed."""
 
     def __init__(
-        self, windows: Sequence[WindowSums], scopes: Scopes, changed: Mapping[int, Rows], due: Mapping[int, Rows]
+        self,
+        windows: Sequence[WindowSums],
+        scopes: Scopes,
+        changed: Mapping[int, Rows],
+        due: Mapping[int, Rows],
     ) -> None:
         self._scopes = scopes
         self._names = [sums.spec.name for sums in windows]

@@ -1,7 +1,8 @@
-"""Closing panes under one catalogue: what became known enters, what is too old leaves, what changed is judged.
+"""Closing panes under one catalogue: what became known enters, what is too old leaves, what changed is
+judged.
 
-Finds the next pane end at which anything can change, so that silence costs nothing, and brings store, windows and
-tiers to it. Knows nothing of the log: pages come already chosen.
+Finds the next pane end at which anything can change, so that silence costs nothing, and brings store,
+windows and tiers to it. Knows nothing of the log: pages come already chosen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from streams.engine.evaluate.judging import Judge, Judgement
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.pending import Entry
-from streams.engine.evaluate.plans import plan
+from streams.engine.evaluate.plans import make_plans
 from streams.engine.evaluate.reckoning import Reckoning
 from streams.engine.evaluate.scopes import Leaves, Scopes
 from streams.engine.evaluate.since import Since
@@ -78,7 +79,7 @@ class Closing:
         self.since = since
         self.calendar = Calendar(installation.time_zone, installation.week_start)
         self.kept = Kept(installation)
-        self.plans = plan(catalogue, columns)
+        self.plans = make_plans(catalogue, columns)
         self.leaves = Leaves(catalogue.dimensions)
         self.scopes = Scopes(self.leaves, self.plans.groupings)
         self.store = Store(columns, self.calendar, self.kept)
@@ -108,7 +109,9 @@ class Closing:
         for tiers in self._quiet:
             for scope in tiers.plan.rule.scopes:
                 values = expected.get(scope[0], []) if len(scope) == 1 else []
-                named: list[ScopeItems] = [((scope[0], value),) for value in sorted(values)] if scope else [()]
+                named: list[ScopeItems] = (
+                    [((scope[0], value),) for value in sorted(values)] if scope else [()]
+                )
                 for items in named:
                     row = self.scopes.enter(items)
                     if row is not None:
@@ -179,7 +182,9 @@ class Closing:
         yield from self._judge(end_ms, touched, late)
         self.journal.turn(end_ms)
 
-    def _enter(self, end_ms: int, entries: Sequence[Entry], touched: _Touched) -> "dict[tuple[int, int], Rows]":
+    def _enter(
+        self, end_ms: int, entries: Sequence[Entry], touched: _Touched
+    ) -> "dict[tuple[int, int], Rows]":
         if not entries:
             return {}
         if self.since.first_ms is None:

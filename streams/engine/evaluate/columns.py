@@ -1,7 +1,7 @@
 """Columns of integers: one per measure, and tables of rows over them.
 
-Knows how each measure merges (added, smallest, largest) and in which unit it is stored. A column keeps its place
-for good once it has one; new measures come behind. Knows nothing of time or of what a row stands for.
+Knows how each measure merges (added, smallest, largest) and in which unit it is stored. A column keeps its
+place for good once it has one; new measures come behind. Knows nothing of time or of what a row stands for.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """What a window held some time ago, over every scope: the expectation of rules that compare with `previous`.
 
-Whole panes are summed once and kept until the window moves on or late content arrives; only the panes cut by an
-edge are added each time. Decides also at which pane ends an expectation that moves is looked at again: every
-quarter of an hour, and only for scopes in whose panes the edges are.
+Whole panes are summed once and kept until the window moves on or late content arrives; only the panes cut
+by an edge are added each time. Decides also at which pane ends an expectation that moves is looked at
+again: every quarter of an hour, and only for scopes in whose panes the edges are.
 """
 
 import numpy as np

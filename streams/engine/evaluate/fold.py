@@ -1,8 +1,8 @@
 """Stage two as one object: records of the cells topic in, outcomes out, state in rows.
 
-Records are taken strictly one after the other: whatever a ledger lets close is closed before the next record is
-looked at, so that how a log is cut into polls changes nothing. Decides which records are new and which are read
-again after a restart; everything else is decided below.
+Records are taken strictly one after the other: whatever a ledger lets close is closed before the next
+record is looked at, so that how a log is cut into polls changes nothing. Decides which records are new and
+which are read again after a restart; everything else is decided below.
 """
 
 from collections import deque
@@ -75,7 +75,9 @@ class Evaluation:
 
     @property
     def replay_from(self) -> int:
-        """The first offset that a restart from a commit made now would need; after `restore`, where to begin."""
+        """The first offset that a restart from a commit made now would need; after `restore`, where to
+        begin.
+        """
         if self._resume is not None:
             return self._resume
         return min(self._state.pending.offsets(), default=self.version + 1)

@@ -83,7 +83,9 @@ class Intake:
             return [], self.columns.blanks(0)
         rows = list(page.cells.values())
         for place, blank in reading.extremes:
-            rows = [row if row[place] is not None else [*row[:place], blank, *row[place + 1 :]] for row in rows]
+            rows = [
+                row if row[place] is not None else [*row[:place], blank, *row[place + 1 :]] for row in rows
+            ]
         values = np.array(rows, dtype=np.int64).reshape(len(rows), -1)
         if not reading.same:
             wide = self.columns.blanks(len(rows))
@@ -112,10 +114,11 @@ class Intake:
         unread = [(source, 0) for source, key in enumerate(keys) if key not in place and _may_be_none(key)]
         return _Reading([s for s, _ in pairs], [t for _, t in pairs], [*blanks, *unread], places, same)
 
-
     def _declared(self, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if layout not in self.layouts:
-            raise StateError(f"a page has layout {layout!r}, which nobody declared", remedy="planwatch rebuild")
+            raise StateError(
+                f"a page has layout {layout!r}, which nobody declared", remedy="planwatch rebuild"
+            )
         return self.layouts[layout]
 
 

@@ -1,9 +1,9 @@
 """What became known when, as rows that never change: the memory from which panes are rebuilt.
 
-Each row holds cells of one pane that became known in one minute (level m), one hour (h) or one day (d). Minutes
-are merged into their hour when it ends, hours into their day. To rebuild: minute panes from minute rows; hour
-panes from hour rows and the minute rows of the hour that has not ended; day panes from day rows, the hour rows
-of the day that has not ended, and the same minute rows.
+Each row holds cells of one pane that became known in one minute (level m), one hour (h) or one day (d).
+Minutes are merged into their hour when it ends, hours into their day. To rebuild: minute panes from minute
+rows; hour panes from hour rows and the minute rows of the hour that has not ended; day panes from day rows,
+the hour rows of the day that has not ended, and the same minute rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -64,7 +64,9 @@ def decode_row(key: bytes, body: bytes) -> Row:
     """The row of a changelog record."""
     record = orjson.loads(body)
     values = np.array(record["values"], dtype=np.int64).reshape(len(record["leaves"]), -1)
-    return Row(decode_name(key), tuple(record["dimensions"]), [tuple(leaf) for leaf in record["leaves"]], values)
+    return Row(
+        decode_name(key), tuple(record["dimensions"]), [tuple(leaf) for leaf in record["leaves"]], values
+    )
 
 
 class Journal:

@@ -43,7 +43,9 @@ class Judged(NamedTuple):
 
 @dataclass(slots=True)
 class Judgement:
-    """All rules at one pane end: transitions in the order of rules and scopes, and expectations for figures."""
+    """All rules at one pane end: transitions in the order of rules and scopes, and expectations for
+    figures.
+    """
 
     transitions: list[Transition] = field(default_factory=list)
     expected: dict[str, list[tuple[Rows, Column]]] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Judge:
         self.partition: Partition
 
     def judge(self, bench: Bench, end_ms: int, turned: Mapping[str, Mapping[int, Cause]]) -> Judgement:
-        """Judge every rule over its scopes on the bench; `turned`: scopes that became quiet, or were heard."""
+        """Judge every rule over its scopes on the bench; `turned`: scopes that fell quiet, or were heard."""
         result = Judgement()
         earlier: dict[tuple[int, int], Floats] = {}
         for name, tiers in list(self.tiers.rules.items()):
@@ -98,8 +100,8 @@ class Judge:
     def is_warm(self, tiers: RuleTiers, end_ms: int) -> bool:
         """Whether the rule's windows lie wholly in the time from which its measures are complete.
 
-        A rule judged on update is always warm: it counts what can only grow, so what its window has reached is
-        reached. Once warm, a rule stays so until a measure is found to be incomplete.
+        A rule judged on update is always warm: it counts what can only grow, so what its window has reached
+        is reached. Once warm, a rule stays so until a measure is found to be incomplete.
         """
         plan = tiers.plan
         if plan.rule.on == "update" or tiers.warm == self.since.revision:
@@ -192,7 +194,8 @@ class Judge:
             transitions.append(
                 Transition(
                     rule=rule.id, scope=dict(self.scopes.items[row]), tier=ladder.tier(move.entered),
-                    previous=ladder.tier(move.left), cause=move.cause, end_ms=end_ms, seq=ladder.seq(move.left, move.entered),
+                    previous=ladder.tier(move.left), cause=move.cause, end_ms=end_ms,
+                    seq=ladder.seq(move.left, move.entered),
                     kpi=rule.kpi, window=rule.window, value=value, expected=expected, departure=departure,
                     threshold=move.threshold, since_ms=move.since_ms,
                     drivers=(drivers or []) if move.cause == "worse" else [],

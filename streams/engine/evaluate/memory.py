@@ -1,108 +1,40 @@
-"""The stored form of an evaluation: what goes into its commit and its mutable rows, and back.
+"""The rows of an evaluation: what is written at a commit, and how the state is made of them again.
 
-Nothing is decided here. Panes are stored by the journal; this holds everything else.
+Decides which rows changed since the last commit. Panes are kept in rows that never change (the journal);
+tiers, hearing, dimension values and pages that may still grow in rows of their own; the rest in the commit row.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import orjson
 from pydantic import ValidationError
 
-from schemas.base import scope_of, scope_text
+from schemas.base import scope_of
 from schemas.catalogue import Catalogue
 from schemas.errors import StateError
-from schemas.records import Ledger
-from streams.cells.page import PageKey, decode_page, encode_page
-from streams.decisions.tier import TierState
+from streams.cells.page import decode_page, encode_page
 from streams.engine.evaluate.closing import Closing
-from streams.engine.evaluate.columns import Columns, fold_rows
+from streams.engine.evaluate.columns import fold_rows
 from streams.engine.evaluate.journal import Row, decode_row
-from streams.engine.evaluate.since import Since
+from streams.engine.evaluate.packing import (
+    CATALOGUE,
+    CELLS,
+    GROWING,
+    HEARD,
+    TIER,
+    VALUES,
+    growing_key,
+    pack_heard,
+    pack_state,
+    pack_tier,
+    tier_key,
+    unpack_state,
+    unpack_tier,
+)
 from streams.engine.evaluate.state import State
 from streams.engine.evaluate.succession import in_dimensions
-from streams.engine.evaluate.tiers import RuleTiers
-from streams.engine.figures import ScopeItems
 from streams.engine.rows import VersionedRows
-from streams.windows.frontier import Frontier
-
-CATALOGUE = b"catalogue"
-CELLS, TIER, HEARD, VALUES, GROWING = b"cells|", b"tier|", b"heard|", b"values|", b"growing|"
-
-
-def pack_frontier(frontier: Frontier) -> dict[str, Any]:
-    """Rosters, ledgers and what time waits for."""
-    return {
-        "roster": frontier.roster,
-        "settle_ms": frontier.settle_ms,
-        "ledgers": [ledger.model_dump(mode="json") for _, ledger in sorted(frontier.ledgers.items())],
-    }
-
-
-def unpack_frontier(packed: dict[str, Any]) -> Frontier:
-    """The frontier that was packed."""
-    frontier = Frontier()
-    frontier.roster = dict(packed["roster"])
-    frontier.settle_ms = packed["settle_ms"]
-    for item in packed["ledgers"]:
-        ledger = Ledger.model_validate(item)
-        frontier.ledgers[ledger.topic, ledger.partition] = ledger
-    return frontier
-
-
-def pack_measures(columns: Columns, since: Since) -> dict[str, Any]:
-    """The columns in their places, and from when each is complete."""
-    return {
-        "columns": list(zip(columns.keys, columns.how, columns.scales, strict=True)),
-        "first_ms": since.first_ms,
-        "since": since.measures,
-    }
-
-
-def unpack_measures(packed: dict[str, Any]) -> tuple[Columns, Since]:
-    """The columns and beginnings that were packed."""
-    columns = Columns()
-    for key, how, scale in packed["columns"]:
-        columns.add(key, how, scale)
-    since = Since(columns)
-    since.first_ms = packed["first_ms"]
-    since.measures = dict(packed["since"])
-    return columns, since
-
-
-def tier_key(rule: str, scope: ScopeItems) -> bytes:
-    """Where the state of one rule at one scope is stored."""
-    return TIER + f"{rule}|{scope_text(dict(scope))}".encode()
-
-
-def growing_key(key: PageKey) -> bytes:
-    """Where a page that counts already and may still grow is stored."""
-    return GROWING + orjson.dumps(tuple(key))
-
-
-def pack_tier(state: TierState) -> bytes:
-    """A tier state as a row's body.
-
-    >>> unpack_tier(pack_tier(TierState(level=1, pending=(None, 60_000)))) == TierState(level=1, pending=(None, 60_000))
-    True
-    """
-    return orjson.dumps(
-        [state.level, state.shown, state.pending, state.since_ms, state.quiet, state.told_ms]
-    )
-
-
-def unpack_tier(body: bytes) -> TierState:
-    """The state that was packed."""
-    level, shown, pending, since_ms, quiet, told_ms = orjson.loads(body)
-    return TierState(level, shown, tuple(pending), since_ms, quiet, told_ms)
-
-
-def pack_heard(closing: Closing, tiers: RuleTiers) -> bytes:
-    """When each scope of a rule was last heard."""
-    items = closing.scopes.items
-    rows = np.flatnonzero(tiers.heard).tolist()
-    return orjson.dumps({scope_text(dict(items[row])): int(tiers.heard[row]) for row in rows}, option=orjson.OPT_SORT_KEYS)
 
 
 def changed_rows(closing: Closing) -> Iterator[tuple[bytes, bytes | None]]:
@@ -133,7 +65,9 @@ class Memory:
         self, state: State, version: int, replay_from: int
     ) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:
         """The rows that changed since the last commit, and the commit row."""
-        rows = [self._rows.put(key, body, version, mutable=False) for key, body in self._cells(state, version)]
+        rows = [
+            self._rows.put(key, body, version, mutable=False) for key, body in self._cells(state, version)
+        ]
         for key, changed in self._changed(state).items():
             if changed is not None:
                 self._stored.add(key)
@@ -142,7 +76,9 @@ class Memory:
                 self._stored.discard(key)
                 gone = self._rows.delete(key, version)
                 rows += [gone] if gone else []
-        return rows, self._rows.commit(orjson.dumps({**_pack(state), "replay_from": replay_from}), version)
+        return rows, self._rows.commit(
+            orjson.dumps({**pack_state(state), "replay_from": replay_from}), version
+        )
 
     def confirmed(self) -> list[tuple[bytes, bytes | None]]:
         """The tombstones that may be written once the commit row is confirmed."""
@@ -160,11 +96,13 @@ class Memory:
             self._restore(state, packed, dict(self._rows.items()))
             return int(packed["replay_from"])
         except (ValidationError, KeyError, TypeError, ValueError) as error:
-            raise StateError(f"the stored state cannot be read: {error!r}", remedy="planwatch rebuild") from error
+            raise StateError(
+                f"the stored state cannot be read: {error!r}", remedy="planwatch rebuild"
+            ) from error
 
     def _restore(self, state: State, packed: dict[str, Any], rows: dict[bytes, bytes]) -> None:
         self._stored = {key for key in rows if not key.startswith(CELLS)}
-        _unpack(state, packed)
+        unpack_state(state, packed)
         if CATALOGUE not in rows:
             return
         closing = state.install(Catalogue.model_validate_json(rows[CATALOGUE]))
@@ -172,7 +110,11 @@ class Memory:
             if key.startswith(VALUES):
                 restore_values(closing, key, rows[key])
         if state.frontier_ms is not None:
-            restore_cells(closing, (decode_row(k, rows[k]) for k in sorted(rows) if k.startswith(CELLS)), state.frontier_ms)
+            restore_cells(
+                closing,
+                (decode_row(k, rows[k]) for k in sorted(rows) if k.startswith(CELLS)),
+                state.frontier_ms,
+            )
         for key in sorted(rows):
             if key.startswith(TIER):
                 restore_tier(closing, key, rows[key])
@@ -206,24 +148,6 @@ class Memory:
             page = state.pending.growing.get(key)
             changed[growing_key(key)] = None if page is None else encode_page(page)
         return changed
-
-
-def _pack(state: State) -> dict[str, Any]:
-    return {
-        "frontier_ms": state.frontier_ms,
-        **pack_frontier(state.frontier),
-        **pack_measures(state.columns, state.since),
-        "layouts": state.layouts,
-        "late": state.pending.late(state.frontier_ms),
-    }
-
-
-def _unpack(state: State, packed: dict[str, Any]) -> None:
-    state.frontier_ms = packed["frontier_ms"]
-    state.frontier = unpack_frontier(packed)
-    state.columns, state.since = unpack_measures(packed)
-    state.layouts = {name: (tuple(keys), tuple(names)) for name, (keys, names) in packed["layouts"].items()}
-    state.late = dict(packed["late"])
 
 
 def restore_cells(closing: Closing, rows: Iterable[Row], frontier_ms: int) -> None:

@@ -1,9 +1,10 @@
 """Panes that are still open, for rules that are judged `on: update`.
 
-Keeps, for the few measures that such rules use, what the pages that wait hold in each scope, so that a scope that
-a page changes can be told at once. What is told here is certain: such KPIs can only grow while a pane is open, so
-the judgement at the close finds at least as much. Pages of a backfill are left to the close: nobody waits for a
-message about last year within the second, and their order among partitions is not the same in two runs.
+Keeps, for the few measures that such rules use, what the pages that wait hold in each scope, so that a
+scope that a page changes can be told at once. What is told here is certain: such KPIs can only grow while a
+pane is open, so the judgement at the close finds at least as much. Pages of a backfill are left to the
+close: nobody waits for a message about last year within the second, and their order among partitions is not
+the same in two runs.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,9 @@
 """Pages that wait for their pane to close, and those that may still grow after it has.
 
-Decides at which pane end a page becomes part of the figures: when the pane closes in which it became known; or,
-for a partition that was left out as idle and now comes back behind time, when the pane closes that is open then.
-Later versions of a page that already counts enter as the difference. Knows nothing of scopes, windows or KPIs.
+Decides at which pane end a page becomes part of the figures: when the pane closes in which it became known;
+or, for a partition that was left out as idle and now comes back behind time, when the pane closes that is
+open then. Later versions of a page that already counts enter as the difference. Knows nothing of scopes,
+windows or KPIs.
 """
 
 from bisect import insort

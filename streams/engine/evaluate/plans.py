@@ -1,7 +1,8 @@
 """KPIs and rules made ready for columns: formulas read, names resolved, scopes turned into masks.
 
-Everything that can be settled when a catalogue comes into force is settled here, once; judging asks nothing of
-the catalogue any more. A KPI or rule that cannot be made ready is set aside with its problem, the rest goes on.
+Everything that can be settled when a catalogue comes into force is settled here, once; judging asks nothing
+of the catalogue any more. A KPI or rule that cannot be made ready is set aside with its problem, the rest
+goes on.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,7 +51,9 @@ class KpiPlan:
     cut_key: bytes
 
     def compute(self, natural: Floats) -> Column:
-        """The values for rows in natural units; NaN where there is none. Money is rounded to its smallest unit."""
+        """The values for rows in natural units; NaN where there is none. Money is rounded to its smallest
+        unit.
+        """
         values = self.formula.compute({name: natural[:, self.columns[name]] for name in self.formula.names})
         return values if self.digits is None else np.round(values, self.digits)
 
@@ -83,7 +86,7 @@ class Plans:
     problems: list[Problem]
 
 
-def plan(catalogue: Catalogue, columns: Columns) -> Plans:
+def make_plans(catalogue: Catalogue, columns: Columns) -> Plans:
     """Make a catalogue ready; `columns` already holds its measures."""
     written = {window for kpi in catalogue.kpis.values() for window in kpi.windows}
     windows = sorted(written | {rule.window for rule in catalogue.rules.values()})
@@ -103,7 +106,9 @@ def plan(catalogue: Catalogue, columns: Columns) -> Plans:
 
 
 def groupings_of(catalogue: Catalogue) -> list[Grouping]:
-    """Every grouping that a KPI or a rule names, its dimensions in the catalogue's order, the company first."""
+    """Every grouping that a KPI or a rule names, its dimensions in the catalogue's order, the company
+    first.
+    """
     named = [scope for kpi in catalogue.kpis.values() for scope in kpi.scopes]
     named += [scope for rule in catalogue.rules.values() for scope in rule.scopes]
     found = {normal(catalogue, scope) for scope in named} | {()}

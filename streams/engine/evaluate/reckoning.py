@@ -86,7 +86,9 @@ class Reckoning:
             end = spec.closes(start, self._store.calendar)
             whole = WindowSums(spec, self._store.columns, self._store.calendar)
             whole.rebuild(end, self._store, len(self._scopes))
-            here: list[WindowSums] = [whole if number == window else other for number, other in enumerate(self._windows)]
+            here: list[WindowSums] = [
+                whole if number == window else other for number, other in enumerate(self._windows)
+            ]
             bench = Bench(here, self._scopes, {window: rows}, {})
             yield from self.blocks(bench, end, Judgement(), set(), problems)
 

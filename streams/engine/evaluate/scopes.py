@@ -47,7 +47,9 @@ class Leaves:
     def settled(self, leaf: Leaf) -> Leaf:
         """The leaf a cell counts in as things stand: values that found no room are `other`."""
         return tuple(
-            value if value in _KEPT or value in self.admitted[dimension.id] or self._room(dimension) else OTHER
+            value
+            if value in _KEPT or value in self.admitted[dimension.id] or self._room(dimension)
+            else OTHER
             for dimension, value in zip(self.dimensions, leaf, strict=True)
         )
 

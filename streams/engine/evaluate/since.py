@@ -1,7 +1,7 @@
 """From when each measure is complete: what decides whether a window is still warming up.
 
-The first pane that closes with content is where data begins. A measure that a later catalogue adds begins when
-the last page that does not count it has become known.
+The first pane that closes with content is where data begins. A measure that a later catalogue adds begins
+when the last page that does not count it has become known.
 """
 
 from collections.abc import Iterable

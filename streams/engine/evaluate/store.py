@@ -1,7 +1,7 @@
 """The panes that are kept: minutes, hours and days, each as tables of leaves and of scopes.
 
-Whatever becomes known is added to its minute (while minutes are kept), its hour and its day, so that each grain
-holds all that is known of its panes. Knows nothing of windows or KPIs.
+Whatever becomes known is added to its minute (while minutes are kept), its hour and its day, so that each
+grain holds all that is known of its panes. Knows nothing of windows or KPIs.
 """
 
 from bisect import bisect_left, insort

@@ -1,7 +1,8 @@
 """From one catalogue to the next: panes, tiers and clocks go over to what the new one names.
 
-A rule that is gone, or that now asks something else (another KPI, window or comparison), leaves its tiers with
-the cause `removed`; a rule whose ladder alone changed keeps the tier it is in, where the new ladder has it.
+A rule that is gone, or that now asks something else (another KPI, window or comparison), leaves its tiers
+with the cause `removed`; a rule whose ladder alone changed keeps the tier it is in, where the new ladder
+has it.
 """
 
 from collections.abc import Callable
@@ -81,7 +82,9 @@ def _hand_over(
                 after.heard_dirty = True
     for row in sorted(before.states, key=old.scopes.items.__getitem__):
         here = _row(old, new, after, row) if goes_on and after is not None else None
-        state = _translate(before, after, before.states[row]) if after is not None and here is not None else None
+        state = (
+            _translate(before, after, before.states[row]) if after is not None and here is not None else None
+        )
         if after is not None and here is not None and state is not None:
             after.restore(here, state)
             after.dirty.add(here)

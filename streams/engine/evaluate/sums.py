@@ -1,8 +1,8 @@
 """The sums of one window over every scope, kept up to date as panes enter and leave.
 
-What enters is added, what leaves is subtracted: integers, so nothing drifts. A calendar window begins anew with
-its period. Smallest and largest cannot be taken back; where the one that leaves was the extreme, they are found
-again in the panes that stay.
+What enters is added, what leaves is subtracted: integers, so nothing drifts. A calendar window begins anew
+with its period. Smallest and largest cannot be taken back; where the one that leaves was the extreme, they
+are found again in the panes that stay.
 """
 
 import numpy as np
@@ -100,7 +100,9 @@ class WindowSums:
 
     def is_whole(self, end_ms: int) -> bool:
         """Whether its calendar period ends here."""
-        return isinstance(self.spec, ToDate) and end_ms == self.spec.closes(self.interval.start, self._calendar)
+        return isinstance(self.spec, ToDate) and end_ms == self.spec.closes(
+            self.interval.start, self._calendar
+        )
 
     def natural(self, rows: Rows) -> Floats:
         """The sums of these scopes in natural units."""
