@@ -61,7 +61,7 @@ class EvaluateStage(Stage[Evaluation]):
         self._arrived_ms = 0
         self._adopted = ""
         self._ticked_ms = 0
-        self._committed_ms = 0
+        self._committed_ms = wiring.clock.now_ms()
         self._turn = asyncio.Lock()
         self._advancing = asyncio.Lock()
         self._writing = asyncio.Lock()

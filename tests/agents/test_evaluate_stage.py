@@ -1,0 +1,188 @@
+"""The evaluate agent: transitions before state, state only behind the exporters, acknowledgement last."""
+
+import orjson
+import pytest
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP
+
+from agents.evaluate import EvaluateStage
+from schemas.errors import LogTruncatedError
+from schemas.records import CatalogueRecord, Ledger, Roster
+from streams.app import Wiring
+from streams.catalogue import default_folder, load_catalogue
+from streams.clock import SettableClock
+from streams.engine.evaluate import Evaluation
+from streams.engine.measure import SourceFold
+from streams.settings import Settings
+from streams.telemetry import Health, Telemetry
+from tests.agents.stage_fakes import FakeConsumer, FakeProducer
+
+CELLS = TP("planwatch.cells.v1", 0)
+CHANGELOG = "planwatch-evaluate-cells-v1-changelog"
+INBOX = "planwatch.inbox.v1"
+NOW_MS = 1_773_108_000_000
+
+
+class FakeExporters:
+    """Takes figures; says how far they are safe."""
+
+    def __init__(self) -> None:
+        self.safe = 2**62
+        self.figures = 0
+
+    def put(self, figures, version: int) -> None:
+        self.figures += len(figures)
+
+    def put_transitions(self, transitions, rank, version: int) -> None: ...
+
+    def safe_version(self) -> int:
+        return self.safe
+
+    async def pace(self) -> None: ...
+
+
+class Bench:
+    """A stage that owns the cells partition, with fakes at its ports."""
+
+    def __init__(self) -> None:
+        self.catalogue = load_catalogue(default_folder())
+        wiring = Wiring(Settings(), self.catalogue, SettableClock(NOW_MS))
+        self.journal: list[str] = []
+        self.producer, self.consumer = FakeProducer(self.journal), FakeConsumer(self.journal)
+        self.exporters = FakeExporters()
+        self.stage = EvaluateStage(wiring, 1, Health(), Telemetry("evaluate", process=False), self.exporters)
+        self.stage.app.producer, self.stage.app.consumer = self.producer, self.consumer
+        self.fold = Evaluation("me")
+        self.stage.folds[CELLS] = self.fold
+        self.offset = 0
+
+    async def receive(self, *values: bytes) -> None:
+        records = []
+        for value in values:
+            records.append(
+                ConsumerRecord(
+                    topic=CELLS.topic, partition=0, offset=self.offset, timestamp=NOW_MS, timestamp_type=0,
+                    key=b"k", value=value, checksum=None, serialized_key_size=1,
+                    serialized_value_size=len(value), headers=[("planwatch-arrived", b"1773107999000")],
+                )
+            )  # fmt: skip
+            self.offset += 1
+        await self.stage.receive(CELLS, self.fold, records)
+
+    async def begin(self) -> None:
+        """A catalogue, one source partition, and a review of rating 1."""
+        source = SourceFold("planwatch.feedback.v1", 0, self.catalogue, "m")
+        event = {
+            "kind": "review", "event_id": "r", "occurred_at": NOW_MS, "rating": 1,
+            "text": "x", "dimensions": {"region": "East"},
+        }  # fmt: skip
+        source.fold([_Record(0, NOW_MS, orjson.dumps(event))])
+        flush = source.flush()
+        assert flush is not None
+        layout = CatalogueRecord(catalogue=self.catalogue).model_dump_json(by_alias=True).encode()
+        roster = Roster(partitions={"planwatch.feedback.v1": 1}).model_dump_json().encode()
+        await self.receive(layout, roster, *flush.pages, flush.ledger.model_dump_json().encode())
+
+
+class _Record:
+    def __init__(self, offset: int, timestamp: int, value: bytes) -> None:
+        self.offset, self.timestamp, self.value = offset, timestamp, value
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+def transitions(bench: Bench) -> list[str]:
+    values = [orjson.loads(value) for value in bench.producer.values(INBOX) if value]
+    return [one["rule"] for one in values if one["type"] == "transition"]
+
+
+async def test_one_bad_review_becomes_a_transition_at_once(bench: Bench) -> None:
+    await bench.begin()
+    assert transitions(bench) == ["one_star_review"]
+
+
+async def test_state_is_written_after_the_transitions_and_acknowledged_last(bench: Bench) -> None:
+    await bench.begin()
+    await bench.stage.write()
+    sent = [line for line in bench.journal if line != f"send {INBOX}"]
+    assert bench.journal.index(f"send {INBOX}") < bench.journal.index(f"send {CHANGELOG}")
+    assert sent.index("acknowledge") > sent.index(f"send {CHANGELOG}")
+    assert bench.stage.snapshot()["committed"] == 3
+
+
+async def test_no_state_is_written_while_a_transition_is_not_confirmed(bench: Bench) -> None:
+    bench.producer.hold = True
+    await bench.begin()
+    bench.stage.sender._timeout_s = 0.05
+    with pytest.raises(Exception, match="did not confirm a write"):
+        await bench.stage.write()
+    assert bench.producer.values(CHANGELOG) == []
+    assert bench.consumer.committed == {}
+
+
+async def test_a_commit_waits_until_every_exporter_is_that_far(bench: Bench) -> None:
+    bench.exporters.safe = 1
+    await bench.begin()
+    await bench.stage.write()
+    assert bench.producer.values(CHANGELOG) == []
+    bench.exporters.safe = 3
+    await bench.stage.write()
+    assert bench.producer.values(CHANGELOG) != []
+
+
+async def test_the_acknowledgement_leaves_what_still_waits_to_be_read_again(bench: Bench) -> None:
+    await bench.begin()
+    await bench.stage.write()
+    assert bench.consumer.committed == {CELLS: 2}  # the page is in a pane that has not closed
+
+
+async def test_respond_is_told_how_far_has_been_judged(bench: Bench) -> None:
+    await bench.begin()
+    ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=NOW_MS + 120_000)
+    await bench.receive(ledger.model_dump_json().encode())
+    await bench.stage.write()
+    ticks = [orjson.loads(value) for value in bench.producer.values(INBOX) if b'"tick"' in (value or b"")]
+    assert [tick["frontier_ms"] for tick in ticks] == [NOW_MS + 120_000]
+
+
+async def test_the_way_from_event_to_transition_is_measured(bench: Bench) -> None:
+    await bench.begin()
+    families = {family.name: family for family in bench.stage.telemetry.registry.collect()}
+    samples = {
+        sample.name: sample.value for sample in families["planwatch_event_to_transition_seconds"].samples
+    }
+    assert samples["planwatch_event_to_transition_seconds_count"] == 1
+    assert samples["planwatch_event_to_transition_seconds_sum"] == pytest.approx(1.0)
+
+
+async def test_figures_are_given_to_the_exporters_and_the_page(bench: Bench) -> None:
+    await bench.begin()
+    ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=NOW_MS + 120_000)
+    await bench.receive(ledger.model_dump_json().encode())
+    shown = bench.stage.answer("/figures")
+    reviews = [
+        f for f in shown["figures"] if (f["kpi"], f["window"], f["level"]) == ("reviews", "1h", "company")
+    ]
+    assert [figure["value"] for figure in reviews] == [1.0]
+    assert bench.exporters.figures > 0
+
+
+async def test_a_stage_without_its_partition_stands_by(bench: Bench) -> None:
+    bench.stage.folds.clear()
+    assert bench.stage.snapshot() == {"stage": "evaluate", "standby": True}
+    assert bench.stage.answer("/figures") == {"frontier_ms": None, "figures": []}
+
+
+async def test_cells_that_were_deleted_unread_stop_the_stage(bench: Bench) -> None:
+    with pytest.raises(LogTruncatedError, match=r"7 records .* were deleted before they were evaluated"):
+        bench.stage.missing(CELLS, 7)
+
+
+async def test_a_catalogue_that_is_not_in_the_log_is_put_there(bench: Bench) -> None:
+    await bench.stage.owned(CELLS)
+    assert [orjson.loads(value)["type"] for value in bench.producer.values(CELLS.topic) if value] == [
+        "catalogue"
+    ]
