@@ -45,7 +45,9 @@ def carry_out(rebuild: Rebuild, settings: Settings, admin: Admin) -> None:
     """
     running = admin.running_groups(rebuild.groups)
     if running:
-        raise BrokerError(f"workers are running: {', '.join(running)}", remedy="stop every worker first")
+        timeout = f"{settings.kafka.session_timeout_s:g} s"
+        remedy = f"stop every worker first; one that was killed is forgotten after {timeout}"
+        raise BrokerError(f"workers are running: {', '.join(running)}", remedy=remedy)
     admin.delete_groups(rebuild.groups)
     admin.delete(admin.topics(rebuild.topics))
     steps = [step for step in plan(settings, admin) if step.action is Action.CREATE]
