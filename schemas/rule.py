@@ -41,7 +41,11 @@ class Rung(Model):
 
 
 class Minimum(Model):
-    """Judge only with at least `value` of this measure of the KPI (or of this other KPI) in the window."""
+    """Judge only with at least `value` of this measure of the KPI (or of this other KPI) in the window.
+
+    For a sum against a previous period it is enough that one of the two windows holds so much: a fall to
+    nothing is judged. A share or a rate (a formula that divides) needs it in the window itself.
+    """
 
     measure: Name
     value: float

@@ -50,6 +50,15 @@ class Formula:
     plain: bool
     _compute: _Compute
 
+    @property
+    def divides(self) -> bool:
+        """Whether it is a share or a rate, which says little about few events.
+
+        >>> parse_formula("bad / everything", ["bad", "everything"]).divides
+        True
+        """
+        return "/" in self.text
+
     def compute(self, columns: Mapping[str, Column]) -> Column:
         """The values, one per row, NaN where there is none; `columns` are the measures in natural units.
 
@@ -68,7 +77,7 @@ def parse_formula(text: str, measures: "list[str] | tuple[str, ...] | Mapping[st
     ('gross', 'returned')
     >>> parse_formula("gross ** 2", ["gross"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    schemas.errors.FormulaError: formula 'gross ** 2': `gross ** 2` is not allowed — write + - * / ...
+    schemas.errors.FormulaError: formula 'gross ** 2': `gross ** 2` is not allowed — write ...
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body

@@ -122,16 +122,15 @@ class Judge:
         if not len(at):
             return None
         values = bench.values(plan.kpi)[at]
-        volume = None
-        if plan.volume is not None:
-            volume = plan.volume.compute(bench.natural[at])
-        elif plan.volume_column is not None:
-            volume = bench.natural[at, plan.volume_column]
+        volume = _volume(plan, bench.natural[at])
         warm = self.is_warm(tiers, end_ms)
         if plan.constant is not None:
             expected = np.full(len(at), plan.constant)
         elif plan.ago_ms is not None and warm:
-            expected = self._earlier(plan, plan.ago_ms, bench, at, end_ms, earlier)
+            then = self._earlier(plan, plan.ago_ms, bench, at, end_ms, earlier)
+            expected = plan.kpi.compute(then)
+            if not plan.kpi.formula.divides:
+                volume = _larger(volume, _volume(plan, then))
         else:
             expected = np.full(len(at), np.nan)
         departures = judge_scopes(plan.rule, values, expected, volume, warm=warm)
@@ -145,13 +144,14 @@ class Judge:
         at: Rows,
         end_ms: int,
         earlier: dict[tuple[int, int], Floats],
-    ) -> Column:
-        """The KPI over the earlier window, whose sums are made once for all rules that look there."""
+    ) -> Floats:
+        """What the earlier window held, whose sums are made once for all rules that look there."""
         start, end = bench.span[plan.window]
         key = (plan.window, ago_ms)
         if key not in earlier:
             earlier[key] = self.earlier[key].natural(bench.rows[start:end], end_ms)
-        return plan.kpi.compute(earlier[key][at - start])
+        found: Floats = earlier[key][at - start]
+        return found
 
     def _step(
         self, tiers: RuleTiers, judged: Judged, rows: Rows, end_ms: int, turned: Mapping[int, Cause]
@@ -217,6 +217,18 @@ class Judge:
             then = self.earlier[plan.window, plan.ago_ms].pieces(end_ms)
         parts = self.partition.parts(plan, row, now, then)
         return find_drivers(parts, plan.kpi.compute, sign=sign)
+
+
+def _volume(plan: RulePlan, natural: Floats) -> Column | None:
+    """What the rule's `minimum` measures, where it has one."""
+    if plan.volume is not None:
+        return plan.volume.compute(natural)
+    return natural[:, plan.volume_column] if plan.volume_column is not None else None
+
+
+def _larger(now: Column | None, then: Column | None) -> Column | None:
+    """The volume of a sum that is compared with an earlier period: a fall to nothing is not too few."""
+    return now if now is None or then is None else np.fmax(now, then)
 
 
 def _numbers(judged: Judged, here: int) -> tuple[float | None, float | None, float | None]:
