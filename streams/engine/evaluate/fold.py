@@ -106,7 +106,9 @@ class Evaluation:
         while self._log or self._work is not None:
             if self._work is None:
                 self._work = self._take(self._log.popleft())
-            yield from self._work
+            # not `yield from`: whoever leaves this generator would close that one too
+            while (outcome := next(self._work, None)) is not None:
+                yield outcome
             self._work = None
 
     def commit(self) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:

@@ -1,7 +1,8 @@
 """The rows of an evaluation: what is written at a commit, and how the state is made of them again.
 
 Decides which rows changed since the last commit. Panes are kept in rows that never change (the journal);
-tiers, hearing, dimension values and pages that may still grow in rows of their own; the rest in the commit row.
+tiers, hearing, dimension values and pages that may still grow in rows of their own; the rest in the commit
+row.
 """
 
 from collections.abc import Iterable, Iterator
