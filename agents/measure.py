@@ -26,7 +26,7 @@ from streams.transport import Records
 
 #: refused records waiting for a flush at most; beyond, the next poll waits for the flush
 _REFUSED_WAITING = 5000
-_IDLE_CHECK_S = 1.0
+_IDLE_CHECK_S = 2.0
 #: a flush that waits longer for the broker holds up folding: memory stays bounded
 _SLOW_MS = 10_000
 
