@@ -29,8 +29,8 @@ class Ledger(Model):
     `stamp`: the last offset counted (−1: none). `watermark_ms`: None until the first event. `idle`: its
     owner has read to the end and heard nothing for `idle_after`; it does not hold time back while so.
     `opened`: set in a ledger sent before the first pages after idleness, so that time waits for them.
-    `forgotten`: event ids that the dedupe index let go before their horizon, for want of room. `other`: counted
-    events that went to the leaf `other` because a dimension had too many values here.
+    `forgotten`: event ids that the dedupe index let go before their horizon, for want of room. `other`:
+    counted events that went to the leaf `other` because a dimension had too many values here.
     """
 
     type: Literal["ledger"] = "ledger"

@@ -41,7 +41,8 @@ class Installation:
         options = f"{{host: {smtp.host}, port: {smtp.port}, sender: planwatch@example.com, tls: none}}"
         (folder / "channels.yaml").write_text(f"- id: mail\n  kind: email\n  options: {options}\n")
         (folder / "people.yaml").write_text(
-            "- {id: east, name: Zhang San, level: 1, scope: {region: East}, contacts: {mail: east@example.com}}\n"
+            "- {id: east, name: Zhang San, level: 1, scope: {region: East},"
+            " contacts: {mail: east@example.com}}\n"
             "- {id: all, name: Li Si, level: 2, language: en, contacts: {mail: all@example.com}}\n"
         )
         (folder / "routes.yaml").write_text(

@@ -1,4 +1,4 @@
-"""Any interleaving of writes, commits, crashes and zombies reads back as a plain dictionary at the last commit."""
+"""Any interleaving of writes, commits, crashes and zombies reads back as a plain dictionary does."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,10 +22,9 @@ def test_rows_read_back_as_the_dictionary_of_the_last_commit(steps: list[tuple[s
     live: dict[bytes, bytes] = {}
     committed: dict[bytes, bytes] = {}
     zombies: list[VersionedRows] = []
-    owner, version = 0, 0
+    owner = 0
     rows = VersionedRows(b"0")
-    for what, key, body in steps:
-        version += 1
+    for version, (what, key, body) in enumerate(steps, 1):
         if what == "put":
             live[key] = body
             log.append(rows.put(key, body, version))

@@ -186,7 +186,8 @@ def test_a_target_is_of_the_company_unless_it_says_otherwise() -> None:
 def test_a_transitions_id_names_rule_scope_tier_and_pane_end() -> None:
     transition = Transition(
         rule="r", scope={"region": "East"}, tier="red", previous="orange", cause="worse", end_ms=60_000,
-        kpi="revenue", window="1h", value=1.0, expected=2.0, departure=0.5, threshold=0.8, since_ms=0, catalogue="v",
+        kpi="revenue", window="1h", value=1.0, expected=2.0, departure=0.5, threshold=0.8, since_ms=0,
+        catalogue="v",
     )  # fmt: skip
     assert transition.id == "r|region=East|red|60000"
 
