@@ -130,7 +130,7 @@ def test_old_rows_are_let_go_and_the_state_does_not_grow() -> None:
         stored.update([*rows, commit])
         for key, _ in fold.confirmed():
             del stored[key]
-        sizes.append(len([key for key in stored if key.startswith(b"cells|m") or key.startswith(b"cells|h")]))
+        sizes.append(len([key for key in stored if key.startswith((b"cells|m", b"cells|h"))]))
     assert max(sizes[20:]) == max(sizes[12:20])
     heir = restart(list(stored.items()))
     assert list(heir.figures_now()) == list(fold.figures_now())
