@@ -62,11 +62,14 @@ class Formula:
     def compute(self, columns: Mapping[str, Column]) -> Column:
         """The values, one per row, NaN where there is none; `columns` are the measures in natural units.
 
+        FloatingPointError where a value is too large for a number.
+
         >>> ratio = parse_formula("bad / all_of_them", ["bad", "all_of_them"])
         >>> ratio.compute({"bad": np.array([1.0, 0.0]), "all_of_them": np.array([4.0, 0.0])})
         array([0.25,  nan])
         """
-        found: Column = self._compute(columns)
+        with np.errstate(over="raise"):
+            found: Column = self._compute(columns)
         return found
 
 

@@ -94,11 +94,11 @@ class Calendar:
         if known and known[0] <= ms < known[1]:
             return known
         day = datetime.fromtimestamp(ms // 1000, self._zone).date()
-        start = self._midnight(day)
-        if ms < start:
-            day -= timedelta(days=1)
-            start = self._midnight(day)
-        found = (start, self._midnight(day + timedelta(days=1)), day)
+        end = self._midnight(day + timedelta(days=1))
+        if ms >= end:  # the last seconds before a midnight that is no whole minute belong to the next day
+            day += timedelta(days=1)
+            end = self._midnight(day + timedelta(days=1))
+        found = (self._midnight(day), end, day)
         if len(self._days) >= _MEMORY:
             self._days.clear()
         self._days[slot] = found

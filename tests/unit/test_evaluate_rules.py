@@ -227,3 +227,18 @@ def test_a_kpi_or_rule_that_cannot_be_made_ready_is_set_aside_and_the_rest_goes_
     assert "cannot be read" in str(outcomes[0].problems[0])
     assert minutes(told(outcomes)) == [("East", "red", 5)]
     assert figures(outcomes)["orders", "5m", "", T + MINUTE] == 9.0
+
+
+def test_a_kpi_and_its_rule_that_raise_while_judging_are_set_aside_and_the_rest_goes_on() -> None:
+    large = kpi("large", unit="x", measures={"n": {"event": "order", "count": True}}, value="n * 1e308")
+    rules = [rule("high", window="5m", **HIGH), rule("on_large", kpi="large", window="5m")]
+    log = CellsLog(catalogue(rules, [kpi("orders"), large]))
+    steady(log, 0, 6, {EAST: {"order.count": 9}})
+    fold = Evaluation("a")
+    outcomes = run(log.records, fold)
+    problems = [(p.kind, p.name, (o.end_ms - T) // MINUTE) for o in outcomes for p in o.problems]
+    assert problems == [("rule", "on_large", 1), ("kpi", "large", 1)]
+    assert "overflow" in outcomes[1].problems[0].text
+    assert minutes(told(outcomes)) == [("East", "red", 5)]
+    assert {figure.kpi for figure in fold.figures_now()} == {"orders"}
+    assert {name for name, _, _ in fold.verdicts_now()} == {"high"}

@@ -190,3 +190,54 @@ def test_figures_can_be_asked_for_in_between() -> None:
     }
     assert now["week", "region", (("region", "East"),)] == 3.0
     assert {window for window, _, _ in now} == {"5m", "1h", "24h", "7d", "day", "week", "month"}
+
+
+def test_many_leaves_that_become_known_together_sum_the_same_in_every_level() -> None:
+    wide = catalogue(dimensions=[{"id": "region", "limit": 9999}, {"id": "channel"}])
+    log = CellsLog(wide)
+    for number in range(4):
+        cells = {
+            (f"r{leaf:04}", f"c{leaf % 3}"): {"order.count": 1}
+            for leaf in range(number * 250, number * 250 + 250)
+        }
+        log.add(cells, T, number=number)
+    log.reach(T + MINUTE)
+    written = figures(run(log.records))
+    assert written["orders", "5m", "", T + MINUTE] == 1000.0
+    assert sum(v for (k, w, s, _), v in written.items() if (k, w) == ("orders", "5m") and s) == 1000.0
+
+
+def test_figures_that_are_many_come_in_parts() -> None:
+    wide = catalogue(
+        kpis=[kpi(f"k{n}", **{**kpi("orders"), "id": f"k{n}"}) for n in range(30)],
+        dimensions=[{"id": "region", "limit": 9999}, {"id": "channel"}],
+    )
+    log = CellsLog(wide)
+    for number in range(4):
+        cells = {
+            (f"r{leaf:04}", "web"): {"order.count": 1} for leaf in range(number * 250, number * 250 + 250)
+        }
+        log.add(cells, T, number=number)
+    log.reach(T + MINUTE)
+    parts = [len(outcome.figures) for outcome in run(log.records) if outcome.figures]
+    assert sum(parts) == 30 * 7 * 1001
+    assert max(parts) < 110_000
+    assert len(parts) > 1
+
+
+def test_a_figure_is_read_by_its_place() -> None:
+    log = CellsLog(catalogue())
+    log.add(ONE, T)
+    log.reach(T + MINUTE)
+    listed = run(log.records)[-1].figures
+    assert listed[0] == next(iter(listed))
+    assert listed[:2] == list(listed)[:2]
+
+
+def test_content_that_is_older_than_what_is_kept_is_in_no_figure() -> None:
+    log = CellsLog(catalogue(keep_days="20d"))
+    log.add(ONE, T)
+    log.reach(T + 30 * DAY)
+    log.add(ONE, MONDAY, grain="d", known=T + 30 * DAY)
+    log.reach(T + 30 * DAY + MINUTE)
+    assert {f.end_ms for o in run(log.records) for f in o.figures if o.end_ms > T + 30 * DAY} == set()

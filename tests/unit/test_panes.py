@@ -92,6 +92,15 @@ def test_a_day_begins_where_midnight_is_odd(zone: str, noon: str, start: str) ->
     assert shown(calendar.floor("day", at(noon, zone))) == start
 
 
+def test_a_midnight_within_a_minute_is_taken_at_its_start() -> None:
+    # Shanghai was 8:05:43 ahead until 1901: midnight at 15:54:17
+    calendar = Calendar("Asia/Shanghai")
+    start = calendar.floor("day", at("1900-06-15T15:54:00"))
+    assert shown(start) == "1900-06-15T15:54"
+    assert calendar.floor("day", start - 1) == start - 24 * HOUR
+    assert calendar.floor("day", at("1900-06-15T15:54:10")) == start
+
+
 def test_the_evening_before_a_repeated_hour_belongs_to_its_own_day() -> None:
     # Brazil went back from 00:00 to 23:00: the day had 25 hours
     calendar = Calendar("America/Sao_Paulo")

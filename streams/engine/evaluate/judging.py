@@ -20,7 +20,7 @@ from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Floats, Rows
 from streams.engine.evaluate.earlier import Earlier
 from streams.engine.evaluate.parts import Partition
-from streams.engine.evaluate.plans import Plans, Problem, RulePlan
+from streams.engine.evaluate.plans import RAISED, Plans, Problem, RulePlan
 from streams.engine.evaluate.scopes import Scopes
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.sums import WindowSums
@@ -77,7 +77,7 @@ class Judge:
                 if judged is None:
                     continue
                 moved = self._step(tiers, judged, bench.rows[judged.at], end_ms, turned.get(name, {}))
-            except (ArithmeticError, ValueError, KeyError, IndexError, TypeError) as error:
+            except RAISED as error:
                 self.set_aside(name, error, result.problems)
                 continue
             result.transitions.extend(moved)

@@ -21,6 +21,9 @@ from streams.decisions.tier import Ladder, ladder_of
 from streams.engine.evaluate.columns import Columns, Floats
 from streams.windows.spans import Spec, spec_of
 
+#: what arithmetic over columns may raise
+RAISED = (ArithmeticError, ValueError, LookupError, TypeError)
+
 Mask = npt.NDArray[np.bool_]
 Grouping = tuple[str, ...]
 

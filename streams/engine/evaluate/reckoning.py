@@ -13,7 +13,7 @@ from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Rows
 from streams.engine.evaluate.judging import Judgement
 from streams.engine.evaluate.outcome import Outcome
-from streams.engine.evaluate.plans import Plans, Problem
+from streams.engine.evaluate.plans import RAISED, Plans, Problem
 from streams.engine.evaluate.scopes import Scopes
 from streams.engine.evaluate.store import Store
 from streams.engine.evaluate.sums import WindowSums
@@ -57,14 +57,17 @@ class Reckoning:
     def blocks(
         self, bench: Bench, end_ms: int, judgement: Judgement, due: set[str], problems: list[Problem]
     ) -> Iterator[FigureBlock]:
-        """Figures of every KPI on the bench, in the order of KPIs, windows, scopes."""
+        """Figures of every KPI on the bench, in the order of KPIs, windows, scopes.
+
+        A KPI that raises is set aside and put to the problems.
+        """
         for name, kpi in list(self._plans.kpis.items()):
             try:
                 at = bench.written(kpi, due=name in due)
                 if not len(at):
                     continue
                 values = bench.values(kpi)[at]
-            except (ArithmeticError, ValueError, KeyError, IndexError, TypeError) as error:
+            except RAISED as error:
                 problems.append(self._set_aside(name, error))
                 continue
             hoped = judgement.expected.get(name)

@@ -19,17 +19,23 @@ NESTED: dict[str, tuple[PaneGrain, ...]] = {"m": ("m", "h", "d"), "h": ("h", "d"
 
 
 class Pile:
-    """Tables that are merged when somebody reads them, or when they become many."""
+    """Tables that are merged when somebody reads them, or when they are many and as large as what is merged.
 
-    __slots__ = ("_parts",)
+    So a row is merged a few times at most, however small the pieces are in which a pane becomes known.
+    """
+
+    __slots__ = ("_fresh", "_merged", "_parts")
 
     def __init__(self) -> None:
         self._parts: list[Table] = []
+        self._merged = 0
+        self._fresh = 0
 
     def add(self, table: Table, columns: Columns) -> None:
         """Lay one more on it."""
         self._parts.append(table)
-        if len(self._parts) >= _PARTS:
+        self._fresh += len(table.rows)
+        if len(self._parts) >= _PARTS and self._fresh >= self._merged:
             self.table(columns)
 
     def table(self, columns: Columns) -> Table:
@@ -37,6 +43,7 @@ class Pile:
         if len(self._parts) > 1 or self._parts[0].values.shape[1] < len(columns):
             widened = [Table(part.rows, columns.widen(part.values)) for part in self._parts]
             self._parts = [fold_tables(widened, columns)]
+            self._merged, self._fresh = len(self._parts[0].rows), 0
         return self._parts[0]
 
 
