@@ -194,8 +194,6 @@ class VersionedRows:
         retired, self._retired = self._retired, {}
         tombstones: list[tuple[bytes, None]] = []
         for name in retired:
-            if name in self._committed and self._committed[name].body is not None:
-                continue
             self._committed.pop(name, None)
             owners = self._owners.pop(name, set())
             tombstones.extend((name + _SEPARATOR + owner, None) for owner in sorted(owners))
