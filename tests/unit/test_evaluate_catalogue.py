@@ -18,6 +18,7 @@ from tests.evaluate_builders import (
     figures,
     kpi,
     page,
+    restart,
     rule,
     run,
     rung,
@@ -156,3 +157,53 @@ def test_a_new_catalogue_before_any_content_is_simply_the_catalogue() -> None:
     run(log.records, fold)
     assert change(log, fold, catalogue([])) == []
     assert fold.catalogue == catalogue([])
+
+
+def test_a_new_catalogue_in_a_silence_changes_nothing() -> None:
+    log, fold = CellsLog(catalogue([HIGH])), Evaluation("a")
+    log.reach(T)
+    run(log.records, fold)
+    assert fold.frontier_ms == T
+    assert change(log, fold, catalogue([])) == []
+
+
+def test_a_quiet_rule_forgets_the_scopes_it_no_longer_names() -> None:
+    calm = {"ladder": {"red": rung(500, 3)}, "quiet": {"after": "30m", "tier": "yellow"}}
+    quiet = {**HIGH, **calm, "id": "quiet", "scopes": [["region"], ["channel"]]}
+    log, fold = red_in_the_east(catalogue([HIGH, quiet]))
+    log.add({EAST: {"order.count": 1}}, T + 6 * MINUTE)
+    log.reach(T + 7 * MINUTE)
+    run(log.records[-2:], fold)
+    change(log, fold, catalogue([{**quiet, "scopes": [["channel"]]}]))
+    log.reach(T + HOUR)
+    found = [t for outcome in run(log.records[-1:], fold) for t in outcome.transitions]
+    assert [(t.scope, t.cause, (t.end_ms - T) // MINUTE) for t in found] == [
+        ({"channel": "web"}, "quiet", 37)
+    ]
+
+
+def test_a_page_may_count_what_no_catalogue_names() -> None:
+    least = kpi("least", unit="CNY", measures={"n": {"event": "order", "min": "amount"}}, value="n")
+    richer = layout_of(catalogue([], [kpi("orders"), least]))
+    log, fold = CellsLog(catalogue([], [kpi("orders")])), Evaluation("a")
+    record = LayoutRecord(id=richer.id, measures=list(richer.keys), dimensions=list(richer.dimensions))
+    log.put(record.model_dump_json().encode())
+    log.put(page(richer, {EAST: {"order.count": 4}}, T, stamp=1))
+    log.reach(T + MINUTE)
+    assert figures(run(log.records, fold))["orders", "day", "East", T + MINUTE] == 4.0
+
+
+def test_what_a_catalogue_let_go_is_not_missed_after_a_restart() -> None:
+    log, fold = red_in_the_east(catalogue([HIGH]))
+    changelog = commit(fold)
+    change(log, fold, catalogue([], [kpi("orders", scopes=[["store"]])], [{"id": "store"}]))
+    changelog += commit(fold)
+    heir = restart(changelog)
+    assert list(heir.figures_now()) == list(fold.figures_now()) != []
+    assert list(heir.tiers()) == []
+
+
+def commit(fold: Evaluation) -> list[tuple[bytes, bytes | None]]:
+    """What a commit writes."""
+    rows, commit_row = fold.commit()
+    return [*rows, commit_row, *fold.confirmed()]

@@ -242,3 +242,75 @@ def test_a_kpi_and_its_rule_that_raise_while_judging_are_set_aside_and_the_rest_
     assert minutes(told(outcomes)) == [("East", "red", 5)]
     assert {figure.kpi for figure in fold.figures_now()} == {"orders"}
     assert {name for name, _, _ in fold.verdicts_now()} == {"high"}
+
+
+def test_a_hold_that_runs_is_no_tier_yet() -> None:
+    log = CellsLog(
+        catalogue([rule("high", **{**HIGH, "window": "5m", "ladder": {"red": rung(5, 3, "40m")}})])
+    )
+    steady(log, 0, 8, {EAST: {"order.count": 9}})
+    fold = Evaluation("a")
+    assert told(run(log.records, fold)) == []
+    assert list(fold.tiers()) == []
+
+
+def test_a_quiet_rule_that_raises_is_set_aside_too() -> None:
+    large = kpi("large", unit="x", measures={"n": {"event": "order", "count": True}}, value="n * 1e308")
+    log = CellsLog(catalogue([{**QUIET, "kpi": "large"}], [kpi("orders"), large]))
+    log.add({EAST: {"order.count": 1}}, T)
+    log.reach(T + MINUTE)
+    log.add({EAST: {"order.count": 9}}, T + MINUTE)
+    log.reach(T + 2 * MINUTE)
+    log.add({EAST: {"order.count": 9}}, T + 2 * MINUTE)
+    log.reach(T + 2 * HOUR)
+    outcomes = run(log.records)
+    assert [(p.kind, p.name) for o in outcomes for p in o.problems] == [("rule", "quiet"), ("kpi", "large")]
+    assert told(outcomes) == []
+
+
+def test_rules_that_look_at_the_same_earlier_window_see_the_same() -> None:
+    rules = [rule(name, window="5m", expect=previous("1h")) for name in ("one", "other")]
+    log = CellsLog(catalogue(rules))
+    steady(log, 0, 90, {EAST: {"order.count": 9}, WEST: {"order.count": 1}})
+    log.reach(T + 2 * HOUR)
+    found = transitions(log)
+    by_rule = [
+        [(t.tier, t.end_ms, t.value, t.expected) for t in found if t.rule == name]
+        for name in ("one", "other")
+    ]
+    assert by_rule[0] == by_rule[1] != []
+
+
+def test_outside_below_names_who_is_below() -> None:
+    off = rule(
+        "off", window="5m", expect=previous("1h"), bad="outside", scopes=[[]], ladder={"red": rung(0.3, 0.2)}
+    )
+    log = CellsLog(catalogue([off]))
+    steady(log, 0, 120, {EAST: {"order.count": 9}, WEST: {"order.count": 9}})
+    steady(log, 120, 126, {EAST: {"order.count": 2}, WEST: {"order.count": 9}})
+    found = transitions(log)
+    assert [(t.tier, [d.scope["region"] for d in t.drivers]) for t in found] == [("red", ["East"])]
+
+
+def test_a_smallest_is_judged_and_found_again() -> None:
+    least = kpi("least", unit="CNY", measures={"n": {"event": "order", "min": "amount"}}, value="n")
+    low = {"kpi": "least", "compare": "value", "window": "5m", "ladder": {"red": rung(1, 2)}, "scopes": [[]]}
+    log = CellsLog(catalogue([rule("low", **low)], [least]))
+    for minute, amount in ((0, 900), (5, 100), (6, 300)):
+        log.add(
+            {EAST: {"order.min.amount": amount}, WEST: {"order.min.amount": amount + 1}}, T + minute * MINUTE
+        )
+    log.reach(T + HOUR)
+    outcomes = run(log.records)
+    values = [
+        ((end - T) // MINUTE, v) for (k, w, s, end), v in figures(outcomes).items() if (w, s) == ("5m", "")
+    ]
+    assert values == [(1, 9.0), (6, 1.0), (7, 1.0), (11, 3.0)]
+    assert minutes(told(outcomes)) == [("", "red", 6), ("", "none", 11)]
+
+
+def test_states_grow_with_the_scopes() -> None:
+    log = CellsLog(catalogue([rule("high", window="5m", **HIGH)]))
+    cells = {(f"r{number:03}", "web"): {"order.count": 9} for number in range(150)}
+    steady(log, 0, 6, cells)
+    assert len(told(run(log.records))) == 150

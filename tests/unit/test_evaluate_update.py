@@ -11,6 +11,7 @@ from tests.evaluate_builders import (
     MONDAY,
     CellsLog,
     catalogue,
+    kpi,
     ledger,
     page,
     rule,
@@ -130,3 +131,19 @@ def test_late_content_is_told_early_only_where_it_lies_in_the_window() -> None:
     assert fed(log, fold) == []
     log.put(page(log.layout, {EAST: {"order.count": 2}}, T - 2 * MINUTE, known=T, stamp=12))
     assert fed(log, fold) == [("East", "yellow", 60, 0)]
+
+
+def test_an_update_rule_that_raises_is_set_aside_and_the_others_go_on() -> None:
+    large = kpi("large", unit="x", measures={"n": {"event": "order", "count": True}}, value="n * 1e308")
+    rules = [rule("burst", **BURST), rule("huge", **{**BURST, "kpi": "large"})]
+    log = CellsLog(catalogue(rules, [kpi("orders"), large]), timestamp=T)
+    log.add({WEST: {"order.count": 1}}, T - MINUTE)
+    log.reach(T)
+    fold = Evaluation("a")
+    run(log.records, fold)
+    log.put(page(log.layout, {EAST: {"order.count": 2}}, T, stamp=10))
+    outcomes = run(log.records[-1:], fold)
+    assert [(p.kind, p.name) for o in outcomes for p in o.problems] == [("rule", "huge")]
+    assert [t.rule for o in outcomes for t in o.transitions] == ["burst"]
+    log.put(page(log.layout, {EAST: {"order.count": 5}}, T, stamp=11))
+    assert fed(log, fold) == [("East", "red", 60, 1)]

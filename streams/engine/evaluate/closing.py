@@ -114,9 +114,8 @@ class Closing:
                 )
                 for items in named:
                     row = self.scopes.enter(items)
-                    if row is not None:
-                        tiers.reserve(len(self.scopes))
-                        tiers.expect(row, from_ms)
+                    tiers.reserve(len(self.scopes))
+                    tiers.expect(row, from_ms)
 
     def rebuild(self, end_ms: int) -> None:
         """Make the windows anew from the panes, as of this pane end."""

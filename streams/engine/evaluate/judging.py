@@ -171,8 +171,6 @@ class Judge:
         plan = tiers.plan
         expected = np.array([plan.constant if plan.constant is not None else np.nan])
         departure = float(judge_scopes(plan.rule, np.array([value]), expected, None, warm=True)[0])
-        if departure != departure:
-            return []
         moves = tiers.foretell(row, departure, end_ms)
         return self._transitions(plan, row, end_ms, moves, (value, float(expected[0]), departure))
 

@@ -141,7 +141,7 @@ class Memory:
             return changed
         if state.successions != self._successions:
             self._successions = state.successions
-            changed.update(dict.fromkeys(sorted(k for k in self._stored if k.startswith((TIER, HEARD)))))
+            changed.update(dict.fromkeys(sorted(k for k in self._stored if k.startswith((TIER, HEARD, VALUES)))))
             changed[CATALOGUE] = state.closing.catalogue.model_dump_json(by_alias=True).encode()
         changed.update(changed_rows(state.closing))
         touched, state.pending.touched = state.pending.touched, set()
@@ -167,33 +167,27 @@ def restore_cells(closing: Closing, rows: Iterable[Row], frontier_ms: int) -> No
 def restore_tier(closing: Closing, key: bytes, body: bytes) -> None:
     """Put back a tier row."""
     rule, _, text = key.removeprefix(TIER).decode().partition("|")
-    tiers = closing.judge.tiers.rules.get(rule)
     row = _row(closing, text)
-    if tiers is not None and row is not None:
-        tiers.reserve(len(closing.scopes))
-        tiers.restore(row, unpack_tier(body))
+    closing.judge.tiers.rules[rule].reserve(len(closing.scopes))
+    closing.judge.tiers.rules[rule].restore(row, unpack_tier(body))
 
 
 def restore_heard(closing: Closing, key: bytes, body: bytes) -> None:
     """Put back a hearing row."""
-    tiers = closing.judge.tiers.rules.get(key.removeprefix(HEARD).decode())
-    for text, at in orjson.loads(body).items() if tiers is not None else ():
+    tiers = closing.judge.tiers.rules[key.removeprefix(HEARD).decode()]
+    for text, at in orjson.loads(body).items():
         row = _row(closing, text)
-        if row is not None and tiers is not None:
-            tiers.reserve(len(closing.scopes))
-            tiers.heard[row] = at
+        tiers.reserve(len(closing.scopes))
+        tiers.heard[row] = at
 
 
 def restore_values(closing: Closing, key: bytes, body: bytes) -> None:
     """Put back the values of a dimension that were admitted."""
-    admitted = closing.leaves.admitted.get(key.removeprefix(VALUES).decode())
-    if admitted is not None:
-        admitted.update(orjson.loads(body))
+    closing.leaves.admitted[key.removeprefix(VALUES).decode()].update(orjson.loads(body))
 
 
-def _row(closing: Closing, text: str) -> int | None:
+def _row(closing: Closing, text: str) -> int:
     scope = scope_of(text)
-    names = [name for name in closing.catalogue.dimension_names if name in scope]
-    if len(names) != len(scope):
-        return None
-    return closing.scopes.enter(tuple((name, scope[name]) for name in names))
+    return closing.scopes.enter(
+        tuple((name, scope[name]) for name in closing.catalogue.dimension_names if name in scope)
+    )

@@ -17,6 +17,7 @@ from streams.cells.page import Page
 from streams.engine.evaluate.closing import Closing
 from streams.engine.evaluate.columns import Ints
 from streams.engine.evaluate.outcome import Outcome
+from streams.engine.evaluate.plans import RAISED, Problem
 from streams.engine.evaluate.scopes import Leaf
 from streams.engine.evaluate.tiers import RuleTiers
 from streams.engine.figures import ScopeItems
@@ -53,11 +54,15 @@ class Opening:
         if not touched or timestamp_ms > end_ms + LIVE_MS:
             return []
         transitions: list[Transition] = []
-        for tiers in self._rules:
-            if tiers.plan.rule.id in self._closing.judge.tiers.rules:
+        problems: list[Problem] = []
+        judge = self._closing.judge
+        for tiers in [tiers for tiers in self._rules if tiers.plan.rule.id in judge.tiers.rules]:
+            try:
                 for scope in sorted(scope for group, scope in touched if tiers.plan.groups[group]):
                     transitions += self._foretell(tiers, scope, end_ms)
-        return [Outcome(end_ms, transitions)] if transitions else []
+            except RAISED as error:
+                judge.set_aside(tiers.plan.rule.id, error, problems)
+        return [Outcome(end_ms, transitions, problems=problems)] if transitions or problems else []
 
     def add(self, page: Page, before: Page | None, end_ms: int) -> set[tuple[int, ScopeItems]]:
         """Add what a page holds beyond its version before; gives (grouping, scope) of what changed."""
@@ -96,8 +101,6 @@ class Opening:
 
     def _foretell(self, tiers: RuleTiers, scope: ScopeItems, end_ms: int) -> Iterable[Transition]:
         row = self._closing.scopes.enter(scope)
-        if row is None:
-            return []
         self._closing.judge.tiers.reserve(len(self._closing.scopes))
         plan = tiers.plan
         sums = self._closing.windows[plan.window]

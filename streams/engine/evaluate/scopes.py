@@ -109,14 +109,15 @@ class Scopes:
             self._up = np.vstack([self._up, np.array(fresh, dtype=np.int64).reshape(len(fresh), -1)])
         self._index()
 
-    def enter(self, items: ScopeItems) -> int | None:
-        """The number of a scope, made if need be; None when no grouping fits it."""
+    def find(self, items: ScopeItems) -> int | None:
+        """The number of a scope, made if need be; None when it is of no grouping."""
+        return self.enter(items) if tuple(name for name, _ in items) in self.groupings else None
+
+    def enter(self, items: ScopeItems) -> int:
+        """The number of a scope of one of the groupings, made if need be; KeyError when it is of none."""
         known = self.number.get(items)
         if known is not None:
             return known
-        names = tuple(name for name, _ in items)
-        if names not in self.groupings:
-            return None
         number = self._new(items)
         self._index()
         return number

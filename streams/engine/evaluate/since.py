@@ -15,6 +15,8 @@ class Since:
     >>> columns = Columns()
     >>> columns.add("order.count", "count", 1)
     >>> since = Since(columns)
+    >>> since.of([0]) is None
+    True
     >>> since.begin(120_000); since.of([0])
     120000
     """
@@ -27,10 +29,9 @@ class Since:
         self.revision = 0
 
     def begin(self, pane_start: int) -> None:
-        """Content closes in this pane; the first time is the beginning."""
-        if self.first_ms is None:
-            self.first_ms = pane_start
-            self.revision += 1
+        """The first content closes in this pane."""
+        self.first_ms = pane_start
+        self.revision += 1
 
     def lacking(self, keys: Iterable[str], end_ms: int) -> None:
         """A page that becomes known up to here does not count these measures."""

@@ -101,7 +101,7 @@ def _asks_the_same(before: RuleTiers, after: RuleTiers) -> bool:
 
 
 def _row(old: Closing, new: Closing, after: RuleTiers, row: int) -> int | None:
-    here = new.scopes.enter(old.scopes.items[row])
+    here = new.scopes.find(old.scopes.items[row])
     if here is None or not after.plan.groups[new.scopes.group[here]]:
         return None
     after.reserve(len(new.scopes))
