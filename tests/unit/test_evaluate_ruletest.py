@@ -104,7 +104,7 @@ def test_rule_test_without_silence_leaves_quiet_out_of_the_rule() -> None:
         ({"clicks": 1}, "'clicks' is no measure of orders — name one of: orders"),
         ({"revenue": 1}, "'revenue' is no measure of orders — name one of: orders"),
         ({"silent_for": "soon"}, "'soon' is not a duration; write a number and ms, s, m, h, d, w or wh: 30m"),
-        ({"orders": "many"}, "[<class 'decimal.ConversionSyntax'>]"),
+        ({"orders": "many"}, "orders: 'many' is not a number — write a number"),
     ],
     ids=["unknown measure", "no plain measure", "no duration", "no number"],
 )

@@ -175,14 +175,6 @@ def test_scope_that_is_quiet_is_let_go_when_quiet_is_taken_out_of_its_rule() -> 
     ]
 
 
-def test_silence_runs_on_across_a_change_of_catalogue() -> None:
-    running = Running(catalogue([many(**QUIET)]))
-    running.go_on(T + HOUR + MINUTE)
-    running.change(catalogue([many(**QUIET, hint=["channel"])]))
-    later = running.go_on(T + 5 * HOUR)
-    assert [end for *_, end in told(later)] == [NOW + 3 * HOUR] * 2
-
-
 def test_silence_of_a_scope_that_the_rule_no_longer_names_is_forgotten() -> None:
     running = Running(catalogue([many(**QUIET, scopes=[["region"], ["channel"]])]))
     running.go_on(T + HOUR + MINUTE)
@@ -196,19 +188,6 @@ def test_value_that_a_new_catalogue_expects_is_quiet_after_its_time_from_the_cha
     running.change(catalogue([many(**QUIET)], dimensions=expecting))
     north = [end for _, scope, _, end in told(running.go_on(T + 5 * HOUR)) if scope == "North"]
     assert north == [NOW + 3 * HOUR] * 2
-
-
-def test_content_goes_over_when_a_dimension_is_added() -> None:
-    running = Running(catalogue([]))
-    more = [{"id": "region"}, {"id": "channel"}, {"id": "store"}]
-    kpis = [kpi("orders", scopes=[[], ["region"], ["store"]]), kpi("revenue"), kpi("slowest")]
-    running.change(catalogue([], kpis, dimensions=more))
-    found = figures(running.go_on(NOW + MINUTE, {("East", "web", "S1"): {"order.count": 2}}))
-    assert found["orders", "1h", "East", NOW + MINUTE] == 7
-    assert found["orders", "24h", "East", NOW + MINUTE] == 8
-    assert found["orders", "1h", "S1", NOW + MINUTE] == 2
-    now = {(f.window, f.scope): f.value for f in running.fold.figures_now() if f.kpi == "orders"}
-    assert now["1h", (("store", "unknown"),)] == 5
 
 
 def test_content_is_merged_when_a_dimension_is_dropped() -> None:
@@ -242,20 +221,6 @@ def test_measure_that_is_added_is_complete_from_the_change_on() -> None:
     assert told(full) == [("many", "East", "red", NOW + HOUR)]
 
 
-def test_measure_that_pages_of_the_old_layout_lack_is_complete_after_the_last_of_them() -> None:
-    running = Running(catalogue([], [kpi("orders")]))
-    old = running.log.layout
-    low = {"kpi": "revenue", "expect": constant(0), "ladder": {"red": rung(3, 2)}}
-    running.change(catalogue([many(**low)]))
-    new, running.log.layout = running.log.layout, old
-    running.go_on(NOW + 10 * MINUTE, {("East", "web"): {"order.count": 1}})
-    running.log.layout = new
-    early = running.go_on(NOW + 69 * MINUTE, {("East", "web"): {"order.sum.amount": 500}})
-    assert told(early) == []
-    full = running.go_on(NOW + 70 * MINUTE, {("East", "web"): {"order.sum.amount": 100}})
-    assert told(full) == [("many", "East", "red", NOW + 70 * MINUTE)]
-
-
 def test_measure_that_is_dropped_is_left_out_of_figures() -> None:
     running = Running(catalogue([]))
     running.change(catalogue([], [kpi("orders")]))
@@ -285,19 +250,6 @@ def test_catalogue_that_changes_before_time_began_tells_nothing() -> None:
     outcomes = run(log.records[before:], fold)
     assert told(outcomes) == []
     assert figures(outcomes)["orders", "1h", "East", NOW] == 5
-
-
-def test_catalogue_whose_measures_cannot_be_read_leaves_the_old_one_in_force() -> None:
-    first = catalogue([many()])
-    running = Running(first)
-    wrong = {"orders": {"event": "order", "sum": "colour"}}
-    record = CatalogueRecord(catalogue=catalogue([], [kpi("orders", measures=wrong)]))
-    running.log.put(record.model_dump_json(by_alias=True).encode())
-    (outcome,) = run(running.log.records[-1:], running.fold)
-    (problem,) = outcome.problems
-    assert (problem.kind, outcome.end_ms) == ("catalogue", NOW)
-    assert problem.text.startswith("measure order.sum.colour: order has no number 'colour'")
-    assert running.fold.catalogue == first
 
 
 def test_first_catalogue_that_cannot_be_read_leaves_none_in_force() -> None:
