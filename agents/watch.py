@@ -105,16 +105,17 @@ class Watch:
 
     async def _check_partitions(self) -> None:
         stage = self._stage
+        # taken before the ends are asked for: what is folded meanwhile may lie beyond the answer
+        stamps = {tp: stage.stamp(fold) for tp, fold in stage.folds.items()}
         try:
             async with asyncio.timeout(_ANSWER_S):
-                ends = await stage.consumer.ends(*stage.folds)
+                ends = await stage.consumer.ends(*stamps)
         except (TimeoutError, KafkaError):
             return  # the broker's silence is watched apart
         for tp, end in ends.items():
-            fold = stage.folds.get(tp)
-            if fold is not None:
-                check_end(tp, stage.stamp(fold), end)
-                await self._check_progress(tp, stage.stamp(fold), end)
+            if tp in stage.folds:
+                check_end(tp, stamps[tp], end)
+                await self._check_progress(tp, stamps[tp], end)
 
     async def _check_progress(self, tp: TP, stamp: int, end: int) -> None:
         """Progress is a stamp that moves or nothing left to read; and what is folded must get written."""

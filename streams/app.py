@@ -32,6 +32,8 @@ class StageApp(faust.App):
     """A Faust app whose only services are producer, consumer, agents and conductor."""
 
     BootStrategy = _Boot
+    #: whether the producer numbers its batches, so that one sent again cannot land behind a newer one
+    idempotent = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def wire(settings: Settings) -> Wiring:
 def make_app(settings: Settings, stage: str, port: int) -> StageApp:
     """The Faust app of a stage; call it inside the running loop. `port` makes its address unique."""
     kafka = settings.kafka
-    return StageApp(
+    app = StageApp(
         id=Names(kafka.prefix).app(stage),
         broker=broker_url(kafka.bootstrap),
         canonical_url=f"http://127.0.0.1:{port}",
@@ -85,3 +87,5 @@ def make_app(settings: Settings, stage: str, port: int) -> StageApp:
         producer_max_batch_size=1 << 20,
         consumer_max_fetch_size=4 << 20,
     )
+    app.idempotent = kafka.idempotent
+    return app

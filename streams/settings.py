@@ -26,6 +26,9 @@ class KafkaSettings(BaseModel):
     )
     heartbeat_s: float = Field(default=3.0, gt=0, description="between two signs of life to the broker")
     request_timeout_s: float = Field(default=30.0, gt=0, description="for one answer of the broker")
+    idempotent: bool = Field(
+        default=True, description="off only for a broker that cannot (the demonstration's)"
+    )
     stall_s: float = Field(
         default=120.0, gt=0, description="work without progress this long ends the process"
     )

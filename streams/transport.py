@@ -145,7 +145,7 @@ class Producer(driver.Producer):
     """Faust's aiokafka producer, idempotent: a batch that is sent again cannot land behind a newer one."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all", "enable_idempotence": True}
+        return {"acks": "all", "enable_idempotence": cast(Any, self.app).idempotent}
 
 
 class Transport(driver.Transport):

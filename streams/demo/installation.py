@@ -34,6 +34,7 @@ def environment(bootstrap: str, catalogue: Path, data_dir: Path) -> dict[str, st
     ours = {
         "KAFKA__BOOTSTRAP": bootstrap,
         "KAFKA__PARTITIONS": "2",
+        "KAFKA__IDEMPOTENT": "false",
         "KAFKA__PREFIX": "planwatch",
         "CATALOGUE": str(catalogue),
         "DATA_DIR": str(data_dir),
