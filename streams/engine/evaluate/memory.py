@@ -141,7 +141,8 @@ class Memory:
             return changed
         if state.successions != self._successions:
             self._successions = state.successions
-            changed.update(dict.fromkeys(sorted(k for k in self._stored if k.startswith((TIER, HEARD, VALUES)))))
+            gone = (key for key in self._stored if key.startswith((TIER, HEARD, VALUES)))
+            changed.update(dict.fromkeys(sorted(gone)))
             changed[CATALOGUE] = state.closing.catalogue.model_dump_json(by_alias=True).encode()
         changed.update(changed_rows(state.closing))
         touched, state.pending.touched = state.pending.touched, set()
