@@ -45,7 +45,10 @@ class Bench:
         self.natural: Floats = np.concatenate(natural)
         self.groups: Rows = scopes.group[self.rows]
         self._all_fresh = bool(self.fresh.all())
-        self._windows = np.repeat(list(self.span), [end - start for start, end in self.span.values()])
+        self._windows = np.repeat(
+            np.array(list(self.span), dtype=np.int64),
+            np.array([end - start for start, end in self.span.values()], dtype=np.int64),
+        )
         self._cuts: dict[bytes, Rows] = {}
         self._picks: dict[tuple[int, bytes], Rows] = {}
         self._values: dict[str, Column] = {}
