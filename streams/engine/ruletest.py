@@ -70,7 +70,7 @@ def run_rule_test(catalogue: Catalogue, rule: Rule, test: RuleTest) -> RuleTestR
     """Run one test of a rule; never raises for what is wrong with the test, but says so in `problem`."""
     try:
         tiers = _tiers(catalogue, rule, test)
-    except (PlanwatchError, ValueError) as error:
+    except (PlanwatchError, ValueError, AttributeError) as error:
         return RuleTestResult(rule.id, test.name, False, [], list(test.expect), str(error))
     return RuleTestResult(rule.id, test.name, tiers == list(test.expect), tiers, list(test.expect))
 

@@ -73,6 +73,12 @@ class Pending:
         waiting = (self._waiting[end].get(key) for end in reversed(self.ends))
         return next((found.page for found in waiting if found is not None), self.growing.get(key))
 
+    def waiting(self) -> Iterator[tuple[Page, Page | None, int]]:
+        """The pages that wait, in order; the version of each that already counts; its pane end."""
+        for end in self.ends:
+            for key in sorted(self._waiting[end]):
+                yield self._waiting[end][key].page, self.growing.get(key), end
+
     def due(self, end_ms: int, watermark: Watermark) -> list[Entry]:
         """The pages that become part of the figures at this pane end, sorted by key; they no longer wait."""
         if not self.ends or self.ends[0] != end_ms:

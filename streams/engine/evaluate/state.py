@@ -84,6 +84,9 @@ class State:
         for layout, (keys, dimensions) in self.layouts.items():
             self.closing.intake.declare(layout, keys, dimensions)
         self.opening = Opening(self.closing) if Opening.is_needed(self.closing) else None
+        if self.opening is not None:
+            for page, before, end in self.pending.waiting():
+                self.opening.add(page, before, end)
         return self.closing
 
     def _succeed(self, catalogue: Catalogue) -> Iterator[Outcome]:
