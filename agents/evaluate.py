@@ -15,7 +15,7 @@ from faust.types import TP
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.errors import LogTruncatedError
-from schemas.records import CatalogueRecord, Tick, Transition
+from schemas.records import Tick, Transition
 from streams.app import Wiring
 from streams.engine.evaluate import Evaluation, Outcome
 from streams.engine.figures import Figures
@@ -86,10 +86,7 @@ class EvaluateStage(Stage[Evaluation]):
     async def owned(self, tp: TP) -> None:
         """Put our catalogue into the log if the fold has another one, and go on with what was open."""
         fold = self.folds[tp]
-        ours = self.wiring.catalogue
-        if fold.catalogue is None or fold.catalogue.version != ours.version:
-            record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
-            await self.sender.confirmed([await self.sender.send(self.names.cells, record, key=b"catalogue")])
+        await self.put_catalogue(self.names.cells, fold.catalogue)
         await self._advance(fold)
 
     async def receive(self, tp: TP, fold: Evaluation, records: Records) -> None:
@@ -222,6 +219,10 @@ class EvaluateStage(Stage[Evaluation]):
             "version": fold.version,
             "committed": self._written,
             "ledgers": [ledger.model_dump() for _, ledger in sorted(fold.ledgers.items())],
+            "verdicts": [
+                {"rule": rule, "reason": reason, "scopes": scopes}
+                for rule, reason, scopes in fold.verdicts_now()
+            ],
             "tiers": [
                 {"rule": rule, "scope": scope, "tier": tier, "since_ms": since}
                 for rule, scope, tier, since in fold.tiers()

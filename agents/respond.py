@@ -13,7 +13,7 @@ from faust.types import TP
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.incident import Reason
-from schemas.records import CatalogueRecord, Receipt, SelfAlert, Tick
+from schemas.records import Receipt, SelfAlert, Tick
 from schemas.tier import NONE
 from streams.app import Wiring
 from streams.channels.dispatch import Dispatcher
@@ -73,10 +73,7 @@ class RespondStage(Stage[Response]):
     async def owned(self, tp: TP) -> None:
         """Put our catalogue into the log if the fold has another one; send again what has no receipt."""
         fold = self.folds[tp]
-        ours = self.wiring.catalogue
-        if fold.catalogue is None or fold.catalogue.version != ours.version:
-            record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
-            await self.sender.confirmed([await self.sender.send(self.names.inbox, record, key=b"catalogue")])
+        await self.put_catalogue(self.names.inbox, fold.catalogue)
         dispatcher = self.dispatcher = self._new_dispatcher()
         dispatcher.on_receipt, dispatcher.on_alert = self._on_receipt, self._on_alert
         for notice in fold.pending():

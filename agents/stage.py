@@ -18,7 +18,9 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.watch import Watch, check_end
+from schemas.catalogue import Catalogue
 from schemas.errors import BrokerError, PlanwatchError, StateError
+from schemas.records import CatalogueRecord
 from streams.app import StageApp, Wiring, make_app
 from streams.state import Sender, read_changelog
 from streams.telemetry import Health, Telemetry
@@ -228,6 +230,13 @@ class Stage(ABC, Generic[Fold]):
     def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
         """Tell the people on call that something is wrong with this stage, or well again."""
         self.watch.alert(what, text, on=on, subject=subject)
+
+    async def put_catalogue(self, topic: str, known: Catalogue | None) -> None:
+        """Put our catalogue into the log, from where the fold takes it, if the fold has another one."""
+        ours = self.wiring.catalogue
+        if known is None or known.version != ours.version:
+            record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
+            await self.sender.confirmed([await self.sender.send(topic, record, key=b"catalogue")])
 
     async def read_rows(self, tp: TP, apply: Any) -> None:
         """Feed the changelog of a partition to `apply`."""
