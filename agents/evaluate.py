@@ -74,6 +74,10 @@ class EvaluateStage(Stage[Evaluation]):
         """The last cells offset that the state knows."""
         return fold.version
 
+    def progress(self, fold: Evaluation) -> object:
+        """One record may let years of panes close: then the frontier moves."""
+        return fold.version, fold.frontier_ms
+
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
         owner = self.wiring.new_owner()

@@ -67,6 +67,10 @@ class Stage(ABC, Generic[Fold]):
     def stamp(self, fold: Fold) -> int:
         """The offset up to which the fold has counted its partition; −1: nothing yet."""
 
+    def progress(self, fold: Fold) -> object:
+        """What changes when work gets done, even within one record."""
+        return self.stamp(fold)
+
     @abstractmethod
     async def owned(self, tp: TP) -> None:
         """Begin with a partition whose fold is there."""

@@ -29,7 +29,7 @@ class Watch:
     def __init__(self, stage: "Stage[Any]") -> None:
         self._stage = stage
         self._alerts: asyncio.Queue[SelfAlert] = asyncio.Queue(_ALERTS)
-        self._seen: dict[TP, tuple[int, int]] = {}
+        self._seen: dict[TP, tuple[object, int]] = {}
         self.refused_since_ms: int | None = None
         self.moving_since_ms: int | None = None
 
@@ -115,20 +115,20 @@ class Watch:
         for tp, end in ends.items():
             if tp in stage.folds:
                 check_end(tp, stamps[tp], end)
-                await self._check_progress(tp, stamps[tp], end)
+                await self._check_progress(tp, stage.progress(stage.folds[tp]), end)
 
-    async def _check_progress(self, tp: TP, stamp: int, end: int) -> None:
-        """Progress is a stamp that moves or nothing left to read; and what is folded must get written."""
+    async def _check_progress(self, tp: TP, here: object, end: int) -> None:
+        """Nothing left to read is as good as progress."""
         now_ms = self._stage.wiring.clock.now_ms()
-        before, since_ms = self._seen.get(tp, (stamp, now_ms))
+        before, since_ms = self._seen.get(tp, (here, now_ms))
         done = await self._stage.at_rest(tp, end)
-        self._seen[tp] = (stamp, now_ms if stamp != before or done else since_ms)
+        self._seen[tp] = (here, now_ms if here != before or done else since_ms)
         stalled_ms = now_ms - self._seen[tp][1]
         if stalled_ms > self._limit_ms:
             self._stage.telemetry.tell(ProgressStalled(tp.topic, tp.partition, stalled_ms / 1000))
             raise BrokerError(
                 f"{tp.topic}/{tp.partition} made no progress for {stalled_ms / 1000:.0f} s "
-                f"(at {stamp}, end {end})",
+                f"(at {here}, end {end})",
                 remedy="it is safe to start again; if it recurs, look at the broker",
             )
 

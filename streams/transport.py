@@ -111,8 +111,12 @@ class Consumer(driver.Consumer):
         return bool(await thread.call_thread(thread._ensure_consumer()._client.force_metadata_update))
 
     async def ends(self, *partitions: TP) -> dict[TP, int]:
-        """The offset that the next record of each partition will have, asked of the broker now."""
-        return dict(await self.highwaters(*partitions)) if partitions else {}
+        """The offset that the next record of each partition will have, asked of the broker now.
+
+        What a fetch has said is taken where it is more: a broker may list its end behind its last batch.
+        """
+        listed = await self.highwaters(*partitions) if partitions else {}
+        return {tp: max(end, self.end(tp) or 0) for tp, end in listed.items()}
 
     async def at(self, tp: TP) -> int | None:
         """The next offset that will be fetched; None while the partition moves."""

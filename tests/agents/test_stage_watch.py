@@ -58,6 +58,16 @@ async def test_work_without_progress_ends_the_process_and_progress_does_not(benc
         await bench.stage.watch._check_partitions()
 
 
+async def test_panes_that_close_within_one_record_are_progress(bench: Bench) -> None:
+    bench.consumer.ends_known[SALES], bench.consumer.delivered[SALES] = 100, 99
+    frontier = iter(range(100))
+    bench.stage.progress = lambda fold: (fold.stamp, next(frontier))
+    for _ in range(5):
+        await bench.stage.watch._check_partitions()
+        bench.clock.advance(100_000)
+    assert next(frontier) == 5
+
+
 async def test_a_broker_that_says_nothing_of_ends_is_no_stall(bench: Bench) -> None:
     async def ends(*partitions: TP) -> dict[TP, int]:
         raise KafkaConnectionError("away")
