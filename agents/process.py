@@ -59,6 +59,7 @@ def run_stage(name: str, settings: Settings) -> NoReturn:
 async def _run(name: str, settings: Settings) -> int:
     from agents.assemble import assemble
 
+    threading.excepthook = _one_line
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,6 +81,11 @@ async def _run(name: str, settings: Settings) -> int:
         await parts.exporters.stop()
     await parts.page.stop()
     return 0
+
+
+def _one_line(failed: threading.ExceptHookArgs) -> None:
+    """A library's thread that fails, as it does when we stop without a broker, is a line and no traceback."""
+    logging.getLogger("planwatch").error("a library's thread ended: %r", failed.exc_value)
 
 
 def _told_to_stop(ended: asyncio.Event) -> None:

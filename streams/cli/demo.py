@@ -100,10 +100,10 @@ def _print_new(story: Any, console: Any) -> None:
 
 
 async def _until_interrupted(run: Any) -> None:
-    """Run to the end; Ctrl-C and SIGTERM end it as if its time were over."""
+    """Run to the end; Ctrl-C, SIGTERM and a closed terminal end it as if its time were over."""
     task = asyncio.ensure_future(run)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
