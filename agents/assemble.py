@@ -65,7 +65,7 @@ async def _measure(parts: Parts) -> Stage[Any]:
 
     stage = MeasureStage(parts.wiring, parts.page.port, parts.health, parts.telemetry)
     ledgers = LedgersCollector(
-        lambda: [fold.ledger() for fold in stage.folds.values()],
+        stage.ledgers,
         lambda: {(tp.topic, tp.partition): lag for tp, lag in stage.lag().items()},
     )
     parts.telemetry.register("ledgers", ledgers.collect)

@@ -218,6 +218,13 @@ class MeasureStage(Stage[SourceFold]):
                 self.telemetry.tell(SourceFellIdle(tp.topic, tp.partition))
             await self.sender.confirmed([await self._to_cells(fold.idle(self._silence_ms(tp)))])
 
+    def ledgers(self) -> list[Ledger]:
+        """Every partition's own record as of now, with whether it was declared idle."""
+        return [
+            fold.ledger().model_copy(update={"idle": tp in self._idle})
+            for tp, fold in sorted(self.folds.items())
+        ]
+
     def lag(self) -> dict[TP, int]:
         """Records not yet counted, by source partition."""
         ends = {tp: self.consumer.end(tp) for tp in self.folds}
@@ -230,6 +237,7 @@ class MeasureStage(Stage[SourceFold]):
             "stage": self.name,
             "catalogue": self.wiring.catalogue.version,
             "partitions": [
-                {**fold.ledger().model_dump(), "lag": lag.get(tp)} for tp, fold in sorted(self.folds.items())
+                {**ledger.model_dump(), "lag": lag.get(TP(ledger.topic, ledger.partition))}
+                for ledger in self.ledgers()
             ],
         }

@@ -161,6 +161,9 @@ async def test_a_partition_that_was_read_to_its_end_is_declared_idle_once_it_is_
     bench.clock.advance(31_000)
     await bench.stage._declare_idle(SALES)
     assert (bench.ledgers()[-1]["idle"], bench.ledgers()[-1]["idle_ms"]) == (True, 31_000)
+    assert [ledger.idle for ledger in bench.stage.ledgers()] == [True]
+    await bench.receive(order(1))
+    assert [ledger.idle for ledger in bench.stage.ledgers()] == [False]
 
 
 async def test_ownership_begins_with_roster_layout_and_ledger(bench: Bench) -> None:
