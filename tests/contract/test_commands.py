@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 from streams.cli.main import command_names, load, summary
@@ -21,9 +20,10 @@ ADMINISTRATION = ("publish", "topics", "dlq", "doctor", "status", "rebuild")
 
 def leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     """A command, or the commands of a group."""
-    if isinstance(command, click.Group):
-        for inner, one in command.commands.items():
-            yield from leaves(f"{name} {inner}", one)
+    inner = getattr(command, "commands", None)
+    if inner is not None:
+        for word, one in inner.items():
+            yield from leaves(f"{name} {word}", one)
     else:
         yield name, command
 
