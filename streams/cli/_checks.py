@@ -15,6 +15,7 @@ from streams.catalogue import default_folder, find_problems
 from streams.cli._pages import ask, stage_addresses
 from streams.clock import WallClock
 from streams.settings import Settings
+from streams.telemetry.text import redact
 
 #: a clock further off than this makes events look late or from the future
 _SKEW_MS = 2000
@@ -34,8 +35,16 @@ Question = Callable[[Settings], Iterator[Line]]
 
 
 def examine(settings: Settings, questions: Sequence[Question] | None = None) -> Iterator[Line]:
-    """The answers to the questions, all of them unless some are chosen, in the order one would look."""
-    for question in QUESTIONS if questions is None else questions:
+    """The answers to the questions, all of them unless some are chosen, in the order one would look.
+
+    A secret that stands in an address is not shown.
+    """
+    for line in _answers(settings, QUESTIONS if questions is None else questions):
+        yield line._replace(text=redact(line.text), remedy=redact(line.remedy))
+
+
+def _answers(settings: Settings, questions: Sequence[Question]) -> Iterator[Line]:
+    for question in questions:
         try:
             yield from question(settings)
         except PlanwatchError as error:

@@ -44,11 +44,13 @@ def settings_in_force(model: "BaseModel", prefix: str = "PLANWATCH_") -> list[tu
     """Every setting as its environment variable; a secret that is set shows as stars."""
     from pydantic import BaseModel
 
+    from streams.telemetry.text import redact
+
     found: list[tuple[str, str]] = []
     for name in type(model).model_fields:
         value: Any = getattr(model, name)
         if isinstance(value, BaseModel):
             found += settings_in_force(value, f"{prefix}{name.upper()}__")
         else:
-            found.append((f"{prefix}{name.upper()}", "" if value is None else str(value)))
+            found.append((f"{prefix}{name.upper()}", "" if value is None else redact(str(value))))
     return found
