@@ -50,6 +50,8 @@ from streams.windows.panes import Calendar, Period
 #: a Wednesday at noon, in the middle of a month and a quarter
 _NOON = 1_781_092_800_000
 _TOPIC = "test"
+#: the value of every dimension of the one leaf; others may be expected and silent
+_VALUE = "test"
 Values = dict[str, int]
 
 
@@ -83,13 +85,13 @@ def _tiers(catalogue: Catalogue, rule: Rule, test: RuleTest) -> list[str]:
     play = _Play(alone, rule, test.given)
     fold = Evaluation("rule-test")
     tiers = []
-    names = normal(catalogue, rule.scopes[0])
+    scope = dict.fromkeys(normal(catalogue, rule.scopes[0]), _VALUE)
     for offset, value in enumerate(play.log()):
         fold.fold(offset, _NOON, value)
         for outcome in fold.advance():
             for problem in outcome.problems:
                 raise FormulaError(str(problem))
-            tiers += [t.tier for t in outcome.transitions if tuple(t.scope) == names]
+            tiers += [t.tier for t in outcome.transitions if t.scope == scope]
     return tiers
 
 
@@ -206,7 +208,7 @@ class _Play:
         cell = list(self._layout.empty)
         for key, value in values.items():
             cell[self._layout.keys.index(key)] = value
-        leaf = ("test",) * len(self._layout.dimensions)
+        leaf = (_VALUE,) * len(self._layout.dimensions)
         place = PageKey(_TOPIC, 0, self._layout.id, "m", start, start, 0)
         yield encode_page(Page(place, self._stamp, self._stamp, {leaf: cell}))
         yield self._ledger(start + MINUTE_MS)

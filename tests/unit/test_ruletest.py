@@ -100,6 +100,13 @@ def test_silence_can_be_tested() -> None:
     assert outcome({"orders": 10}, [], **quiet).passed
 
 
+def test_a_region_that_is_expected_elsewhere_does_not_speak_in_a_test_of_silence() -> None:
+    quiet = rule("r", ladder={"yellow": rung(0.1, 0.2)}, quiet={"after": "20m", "tier": "orange"})
+    dimensions = [{"id": "region", "expected": ["Island", "North"]}, {"id": "channel"}]
+    found = catalogue([quiet], [kpi("orders")], dimensions)
+    assert tried(found, {"orders": 10, "silent_for": "20m"}, ["yellow", "orange"]).passed
+
+
 def test_a_rule_on_update_can_be_tested() -> None:
     burst = {
         "on": "update",
