@@ -11,7 +11,7 @@ from aiohttp import web
 
 _FIELD = r'[a-z]+=(?:-?\d[\d.e+-]*|"[^"]*")'
 _TAG = r"[a-z_]+=(?:[^\s,=\\]|\\.)+"
-_LINE = re.compile(rf"[a-z]+(?:,{_TAG})+ {_FIELD}(?:,{_FIELD})* -?\d+")
+LINE = re.compile(rf"[a-z]+(?:,{_TAG})+ {_FIELD}(?:,{_FIELD})* -?\d+")
 
 
 class StrictInflux:
@@ -80,7 +80,7 @@ class StrictInflux:
         if len(body) > self.largest:
             return _refuse(413, "request entity too large")
         for line in body.decode().split("\n"):
-            if not _LINE.fullmatch(line) or (self.poison and self.poison in line):
+            if not LINE.fullmatch(line) or (self.poison and self.poison in line):
                 return _refuse(400, f"unable to parse '{line}': bad")
         return None
 

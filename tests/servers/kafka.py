@@ -13,7 +13,9 @@ from typing import Any, Self
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError
 
-from tests.servers.kafka_node import KafkaNode, properties
+from tests.servers.kafka_node import HOST, KafkaNode, properties
+from tests.servers.ports import free_port
+from tests.servers.toxiproxy import Toxiproxy
 from tests.servers.waiting import ServerError, wait_until
 
 
@@ -26,6 +28,16 @@ class KafkaCluster:
     def __init__(self, brokers: int = 1, settings: dict[str, str] | None = None) -> None:
         self.nodes = {number: KafkaNode(number) for number in range(1, brokers + 1)}
         self.settings = settings or {}
+
+    def open_door(self, name: str, proxy: Toxiproxy) -> str:
+        """Before the start: let clients in by way of a proxy; gives the brokers' addresses for them.
+
+        The proxies are called `<name>-<node>`. A client that comes this way is told to stay on it.
+        """
+        for node in self.nodes.values():
+            address = f"{HOST}:{free_port()}"
+            node.doors[name] = address, proxy.open(f"{name}-{node.number}", address)
+        return ",".join(node.doors[name][1] for node in self.nodes.values())
 
     @property
     def bootstrap(self) -> str:

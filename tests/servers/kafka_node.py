@@ -29,6 +29,8 @@ class KafkaNode(Server):
         super().__init__()
         self.number, self.port, self.controller_port = number, free_port(), free_port()
         self.address, self.voter = f"{HOST}:{self.port}", f"{number}@{HOST}:{self.controller_port}"
+        #: further listeners: name → the address where it listens, and the one that it tells its clients
+        self.doors: dict[str, tuple[str, str]] = {}
         self.config = self.folder / "server.properties"
 
     def java(self, main: str, *arguments: str, heap: str = "512m") -> Sequence[str]:
@@ -71,14 +73,21 @@ def properties(node: KafkaNode, nodes: Sequence[KafkaNode]) -> dict[str, str]:
     Of three nodes two must be in sync, so that acks=all survives the kill of one.
     """
     copies = str(min(len(nodes), 3))
+    doors = [(name, *addresses) for name, addresses in node.doors.items()]
+    listening_at = [f"{name}://{address}" for name, address, _ in doors]
+    advertised = [f"{name}://{address}" for name, _, address in doors]
+    protocols = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *node.doors)]
     in_sync = "2" if len(nodes) >= 3 else "1"
     return {
         "process.roles": "broker,controller",
         "node.id": str(node.number),
         "controller.quorum.voters": ",".join(other.voter for other in nodes),
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{HOST}:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        "listeners": ",".join(
+            [f"PLAINTEXT://{node.address}", f"CONTROLLER://{HOST}:{node.controller_port}", *listening_at]
+        ),
+        "advertised.listeners": ",".join([f"PLAINTEXT://{node.address}", *advertised]),
+        "listener.security.protocol.map": ",".join(protocols),
         "log.dirs": str(node.folder / "logs"),
         "auto.create.topics.enable": "false",
         "default.replication.factor": copies,

@@ -72,6 +72,21 @@ class Server:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def exit_code(self) -> int:
+        """How the process ended; ServerError while it lives."""
+        code = self.process.poll() if self.process is not None else None
+        if code is None:
+            raise ServerError(f"{self.name} has not ended")
+        return code
+
+    def keep_output(self, folder: Path) -> None:
+        """Copies everything that the server printed into `folder`, for when its own is gone."""
+        log = self.folder / "output.log"
+        if log.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, folder / f"{self.folder.name}.log")
+
     def output(self) -> str:
         """The last lines that the server printed."""
         log = self.folder / "output.log"

@@ -6,3 +6,4 @@ here="$(dirname "$0")"
 "$here/kafka.sh" >/dev/null
 "$here/influxd.sh" >/dev/null
 "$here/compose-check.sh" >/dev/null
+"$here/toxiproxy.sh" >/dev/null

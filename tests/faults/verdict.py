@@ -1,0 +1,143 @@
+"""Everything that is held against the logs after a trial, as a list of differences in words.
+
+The order is that of the flow: pages and ledgers, dead letters, transitions, incidents, notices, points.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from schemas.records import Receipt, Transition
+from tests.faults import notices
+from tests.faults.installation import Installation
+from tests.faults.load import Load
+from tests.faults.oracle import letters, pages
+from tests.faults.oracle.company import Company
+from tests.faults.oracle.log import Record, read
+from tests.faults.poison import EXPECT
+from tests.faults.reference import Told, from_cells, from_sources
+
+Place = tuple[str, int]
+#: differences of one kind that are said at most
+_SAID = 10
+
+
+class Logs(NamedTuple):
+    """What lies in the topics."""
+
+    sources: Mapping[Place, Sequence[Record]]
+    cells: Sequence[Record]
+    inbox: Sequence[Record]
+    letters: Sequence[Record]
+
+
+def logs_of(installation: Installation) -> Logs:
+    """Everything that lies in the topics now."""
+    boot, prefix = installation.bootstrap, installation.prefix
+    sources = {
+        (topic, partition): records
+        for topic in installation.inputs
+        for partition, records in read(boot, topic).items()
+    }
+    dead = [
+        letter
+        for topic in installation.inputs
+        for found in read(boot, f"{topic}.dlq").values()
+        for letter in found
+    ]
+    return Logs(sources, read(boot, f"{prefix}.cells.v1")[0], read(boot, f"{prefix}.inbox.v1")[0], dead)
+
+
+def differences(
+    installation: Installation, load: Load, shown: Mapping[str, Any], harmed_s: Sequence[float]
+) -> list[str]:
+    """Where anything that was written, shown or told is not what the logs say; empty where all is exact."""
+    before = installation.sinks.arrivals()
+    logs = logs_of(installation)
+    found = counted(logs, Company.of(installation.catalogue))
+    transitions = _first_said(logs.inbox)
+    until_ms = load.last_end_ms
+    found += _judged(transitions, from_cells(logs.cells), until_ms, "the cells topic", values=True)
+    clean = from_sources(logs.sources, installation.catalogue)
+    found += _judged(transitions, clean, until_ms, "the source topics", values=not load.is_live)
+    told = Told(logs.inbox, shown["incidents"]["version"])
+    found += _few("incidents", _incidents(shown["incidents"], told.page))
+    arrivals = before, installation.sinks.arrivals()
+    final = installation.final
+    found += _few("notices", notices.differences(told, _receipts(logs.inbox), arrivals, harmed_s, final))
+    found += _few("sinks", iter(installation.sinks.refused))
+    return found
+
+
+def counted(logs: Logs, company: Company) -> list[str]:
+    """Pages, ledgers and dead letters against a recount of the source topics."""
+    said = pages.written(logs.cells)
+    found: list[str] = []
+    for place, records in logs.sources.items():
+        found += pages.check(place, records, said[place], company).differences
+    return found + _few("dead letters", letters.differences(logs.sources, logs.letters, EXPECT))
+
+
+def _first_said(inbox: Sequence[Record]) -> dict[str, Transition]:
+    """The transitions of the inbox by id; one that was written again must say the same."""
+    found: dict[str, Transition] = {}
+    for record in inbox:
+        body = json.loads(record.value or b"")
+        if body["type"] == "transition":
+            one = Transition.model_validate(body)
+            assert found.setdefault(one.id, one) == one, f"{one.id} was written twice, not alike"
+    return found
+
+
+def _judged(
+    found: Mapping[str, Transition],
+    wanted: Mapping[str, Transition],
+    until_ms: int,
+    what: str,
+    *,
+    values: bool,
+) -> list[str]:
+    """The same ids, and the same values where these do not depend on when a page was written."""
+    here = {name: one for name, one in found.items() if one.end_ms <= until_ms}
+    there = {name: one for name, one in wanted.items() if one.end_ms <= until_ms}
+    return [
+        *_few(f"{what}: transition is missing", iter(sorted(set(there) - set(here)))),
+        *_few(f"{what}: transition should not be", iter(sorted(set(here) - set(there)))),
+        *_few(
+            f"{what}: transition differs",
+            (
+                f"{here[name]!r} instead of {there[name]!r}"
+                for name in sorted(set(here) & set(there))
+                if values and here[name] != there[name]
+            ),
+        ),
+    ]
+
+
+def _receipts(inbox: Sequence[Record]) -> dict[str, Receipt]:
+    bodies = (json.loads(record.value or b"") for record in inbox)
+    return {body["notice"]: Receipt.model_validate(body) for body in bodies if body["type"] == "receipt"}
+
+
+def _incidents(shown: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """The page as the harmed process shows it, and as the inbox says it must be."""
+    here = {one["id"]: one for one in shown["incidents"]}
+    there = {one["id"]: one for one in json.loads(json.dumps(wanted["incidents"]))}
+    yield from (f"{name} is not shown" for name in sorted(set(there) - set(here)))
+    yield from (f"{name} should not be" for name in sorted(set(here) - set(there)))
+    for name in sorted(set(here) & set(there)):
+        if here[name] != there[name]:
+            wrong = {
+                key: (here[name][key], there[name].get(key))
+                for key in here[name]
+                if here[name][key] != there[name].get(key)
+            }
+            yield f"{name} (shown, should be): {wrong}"
+    if shown["counts"] != wanted["counts"]:
+        yield f"counts {shown['counts']} should be {wanted['counts']}"
+
+
+def _few(what: str, found: Iterator[str]) -> list[str]:
+    said = list(found)
+    more = [f"{what}: and {len(said) - _SAID} more"] if len(said) > _SAID else []
+    return [f"{what}: {one}" for one in said[:_SAID]] + more
