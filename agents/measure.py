@@ -136,29 +136,43 @@ class MeasureStage(Stage[SourceFold]):
                 self._flushing.pop(tp, None)
 
     async def _send(self, tp: TP, fold: SourceFold, flush: Flush, refused: list[tuple[Any, Refusal]]) -> None:
-        changelog = self.names.changelog(self.name, tp.topic)
         arrived = [(ARRIVED, str(self._arrived.pop(tp, 0)).encode())]
+        await self._write_rows(tp, flush, refused)
+        await self._write_pages(flush, arrived)
+        await self._write_ledger(tp, flush, arrived)
+        if await self.acknowledge(tp, fold, flush.stamp + 1):
+            changelog = self.names.changelog(self.name, tp.topic)
+            await self.sender.rows(changelog, tp.partition, fold.confirmed(flush))
+
+    async def _write_rows(self, tp: TP, flush: Flush, refused: list[tuple[Any, Refusal]]) -> None:
+        """Dead letters and changelog rows, until the broker has them."""
+        changelog = self.names.changelog(self.name, tp.topic)
         pending = [await self._to_dlq(tp, record, refusal) for record, refusal in refused]
         pending += [
             await self.sender.send(changelog, value, key=key, partition=tp.partition)
             for key, value in flush.rows
         ]
         await self.sender.confirmed(pending)
+
+    async def _write_pages(self, flush: Flush, arrived: Headers) -> None:
+        """The pages for evaluate, until the broker has them."""
         pending = [] if flush.opened is None else [await self._to_cells(flush.opened)]
         pending += [
             await self.sender.send(self.names.cells, page, key=b"page", headers=arrived)
             for page in flush.pages
         ]
         await self.sender.confirmed(pending)
+
+    async def _write_ledger(self, tp: TP, flush: Flush, arrived: Headers) -> None:
+        """The ledger that answers for them, for the next owner and for evaluate."""
         key, value = flush.ledger_row
+        changelog = self.names.changelog(self.name, tp.topic)
         await self.sender.confirmed(
             [
                 await self.sender.send(changelog, value, key=key, partition=tp.partition),
                 await self._to_cells(flush.ledger, arrived),
             ]
         )
-        if await self.acknowledge(tp, fold, flush.stamp + 1):
-            await self.sender.rows(changelog, tp.partition, fold.confirmed(flush))
 
     async def _to_dlq(self, tp: TP, record: Any, refusal: Refusal) -> "asyncio.Future[Any]":
         about = {

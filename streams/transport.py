@@ -37,11 +37,11 @@ class Consumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield for each partition one message whose value is every record of this poll."""
-        records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop:
             return
-        if not self.flow_active:
+        if not self._may_go_on(generation):
             await self._seek_back()
             return
         for tp, batch in records.items():
@@ -57,16 +57,23 @@ class Consumer(driver.Consumer):
         return self.flow_active and self.app.consumer_generation_id == generation
 
     async def _seek_back(self) -> None:
-        """Give back what was fetched while the flow stood still; the next assignment seeks in any case."""
+        """Give back what was fetched while the flow stood still, or for an assignment that has ended."""
         try:
             await self.perform_seek()
         except (*_MOVING, KafkaError, TimeoutError) as error:
             self.log.warning("Seeking back was not possible: %r", error)
 
     async def perform_seek(self) -> None:
-        """Seek to what was acknowledged, and remember where that is."""
+        """Seek to what was acknowledged, or to the beginning where nothing was; remember where that is.
+
+        The client seeks only where something was acknowledged. What was fetched of another partition and
+        given back would else be lost: reading would go on behind it.
+        """
         await super().perform_seek()
-        self.sought = dict(self._read_offset)
+        self.sought = {tp: offset or None for tp, offset in self._read_offset.items()}
+        unknown = [tp for tp in self.assignment() if self.sought.get(tp) is None]
+        if unknown:
+            await self._thread.seek_to_beginning(*(TopicPartition(tp.topic, tp.partition) for tp in unknown))
 
     def _to_batch(self, tp: TP, batch: Records) -> ConsumerMessage:
         last = batch[-1]

@@ -54,12 +54,18 @@ class End(NamedTuple):
 
 
 class Installation:
-    """`with Installation(folder, Shape()) as installation: …`: everything runs, nobody sends yet."""
+    """`with Installation(folder, Shape()) as installation: …`: everything runs, nobody sends yet.
 
-    def __init__(self, folder: Path, shape: Shape, prefix: str = "f") -> None:
+    On a `kafka` that it is given, hosts have no network of their own, and brokers are not to be harmed.
+    """
+
+    def __init__(
+        self, folder: Path, shape: Shape, prefix: str = "f", kafka: KafkaCluster | None = None
+    ) -> None:
         self.folder, self.shape, self.prefix = folder, shape, prefix
         self.proxy = Toxiproxy()
-        self.kafka = KafkaCluster(shape.brokers)
+        self._has_own_kafka = kafka is None
+        self.kafka = kafka or KafkaCluster(shape.brokers)
         self.sinks = Sinks()
         self.catalogue = folder / "catalogue"
         self.stages: dict[tuple[str, str], Stage] = {}
@@ -93,9 +99,11 @@ class Installation:
 
     def _enter(self) -> None:
         stack, shape = self._stack, self.shape
-        stack.enter_context(self.proxy)
-        doors = {host: self.kafka.open_door(_door(host), self.proxy) for host in shape.hosts}
-        stack.enter_context(self.kafka)
+        doors = dict.fromkeys(shape.hosts, self.kafka.bootstrap)
+        if self._has_own_kafka:
+            stack.enter_context(self.proxy)
+            doors = {host: self.kafka.open_door(_door(host), self.proxy) for host in shape.hosts}
+            stack.enter_context(self.kafka)
         stack.enter_context(self.sinks)
         self._write_catalogue()
         for host in shape.hosts:

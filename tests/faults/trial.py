@@ -5,7 +5,7 @@ A trial is known by its seed, its number of brokers and of faults; what it did a
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from tests.faults import harm
 from tests.faults.installation import Installation, Shape
 from tests.faults.load import BEGIN_MS, Load, Plan
+from tests.faults.oracle.log import read
 from tests.faults.verdict import differences
 from tests.servers.waiting import wait_until
 
+Say = Callable[[str], object]
 #: for everything to be counted, judged, written and told after the last fault
 _SETTLE_S = 150.0
 
@@ -37,6 +39,7 @@ class Trial(NamedTuple):
 class Diary:
     """What happened when (seconds since the start), and the moments at which senders were harmed."""
 
+    say: Say = lambda _: None
     began_s: float = field(default_factory=time.monotonic)
     entries: list[dict[str, Any]] = field(default_factory=list)
     harmed_s: list[float] = field(default_factory=list)
@@ -45,51 +48,62 @@ class Diary:
         self.entries.append({"at_s": round(time.monotonic() - self.began_s, 1), "what": what, **more})
 
 
-def run(trial: Trial, folder: Path, say: Callable[[str], object] = lambda _: None) -> list[str]:
+def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
     """The differences that a trial ends with; empty: all is exact. `folder` keeps schedule and logs."""
-    diary = Diary()
-    shape = trial.shape._replace(brokers=trial.brokers)
-    with Installation(folder, shape) as installation:
-        plan = Plan(trial.seed, trial.per_s, trial.step_ms, _begin(trial))
-        load = Load(installation.bootstrap, installation.prefix, shape.partitions, plan)
-        load.start()
-        try:
-            _harm(installation, trial, diary, say)
-        finally:
-            load.finish()
-        say(f"{load.count} records sent; waiting until all is counted and told")
-        found = _outcome(installation, load, diary, say)
+    diary = Diary(say)
+    with Installation(folder, trial.shape._replace(brokers=trial.brokers)) as installation:
+        found = observe(
+            installation, trial, diary, harm.draw(Random(trial.seed), trial.brokers, trial.faults)
+        )
     diary.note("differences", found=found)
     (folder / "diary.json").write_text(json.dumps(diary.entries, indent=1, ensure_ascii=False))
     return found
+
+
+def observe(
+    installation: Installation,
+    trial: Trial,
+    diary: Diary,
+    faults: Sequence[harm.Fault],
+    patience_s: float = _SETTLE_S,
+) -> list[str]:
+    """Load the installation, harm it, wait until all is done, and give the differences from its logs."""
+    plan = Plan(trial.seed, trial.per_s, trial.step_ms, _begin(trial))
+    load = Load(installation.bootstrap, installation.prefix, installation.shape.partitions, plan)
+    load.start()
+    try:
+        _harm(installation, trial, diary, faults)
+    finally:
+        load.finish()
+    diary.say(f"{load.count} records sent; waiting until all is counted and told")
+    return _outcome(installation, load, diary, patience_s)
 
 
 def _begin(trial: Trial) -> int:
     return round(time.time()) // 3600 * 3_600_000 if trial.live else BEGIN_MS
 
 
-def _harm(installation: Installation, trial: Trial, diary: Diary, say: Callable[[str], object]) -> None:
+def _harm(installation: Installation, trial: Trial, diary: Diary, faults: Sequence[harm.Fault]) -> None:
     rng = Random(trial.seed)
     harm.let_pass(3.0)
-    for number, fault in enumerate(harm.draw(rng, trial.brokers, trial.faults), 1):
-        diary.harmed_s.append(time.monotonic())
+    for number, fault in enumerate(faults, 1):
         began = time.monotonic()
         detail = fault.harm(installation, Random(rng.random()))
         diary.harmed_s += [began + at for at in range(round(time.monotonic() - began) + 2)]
         diary.note(fault.name, detail=detail)
-        say(f"{number}/{trial.faults} {fault.name}: {detail}")
+        diary.say(f"{number}/{len(faults)} {fault.name}: {detail}")
         harm.let_pass(rng.uniform(1.0, 3.0))
 
 
-def _outcome(installation: Installation, load: Load, diary: Diary, say: Callable[[str], object]) -> list[str]:
+def _outcome(installation: Installation, load: Load, diary: Diary, patience_s: float) -> list[str]:
     try:
-        pages = wait_until(lambda: settled(installation, load), "all is counted and told", seconds=_SETTLE_S)
+        shown = wait_until(lambda: settled(installation, load), "all is counted and told", patience_s)
     except AssertionError as error:
         states = {"/".join(key): _state(stage) for key, stage in installation.stages.items()}
         return [f"{error}", *(f"{key}: {state}" for key, state in states.items()), *_ends(installation)]
-    say("settled; comparing with the logs")
+    diary.say("all is counted and told; comparing with the logs")
     harmed_s = [*diary.harmed_s, *(end.at_s for end in installation.ended)]
-    return [*_ends(installation), *differences(installation, load, pages, harmed_s)]
+    return [*_ends(installation), *differences(installation, load, shown, harmed_s)]
 
 
 def _state(stage: Any) -> str:
@@ -110,16 +124,34 @@ def _ends(installation: Installation) -> list[str]:
 
 def settled(installation: Installation, load: Load) -> dict[str, Any] | None:
     """The pages of evaluate and respond, once every record is counted, judged, written and told."""
-    logs = {topic: installation.ends(topic) for topic in installation.inputs}
-    evaluate, respond = installation.active("evaluate"), installation.active("respond")
-    if evaluate is None or respond is None:
+    stages = installation.shape.stages
+    if not all_counted(installation):
         return None
-    status, telling = evaluate[1], respond[1]
-    ledgers = {(one["topic"], one["partition"]): one["stamp"] for one in status["ledgers"]}
-    for topic, ends in logs.items():
-        if any(ledgers.get((topic, partition), -1) + 1 != end for partition, end in ends.items()):
+    shown: dict[str, Any] = {"measured": True}
+    if "evaluate" in stages:
+        evaluate = installation.active("evaluate")
+        if evaluate is None or (evaluate[1]["frontier_ms"] or 0) < load.last_end_ms:
             return None
-    judged = (status["frontier_ms"] or 0) >= load.last_end_ms and status["committed"] >= 0
-    if not judged or status["exporters"]["influx"]["waiting"] or telling["outbox"]:
-        return None
-    return {"evaluate": status, "incidents": respond[0].json("/incidents")}
+        if evaluate[1]["exporters"]["influx"]["waiting"]:
+            return None
+    if "respond" in stages:
+        respond = installation.active("respond")
+        if respond is None or respond[1]["outbox"]:
+            return None
+        shown["incidents"] = respond[0].json("/incidents")
+    return shown
+
+
+def all_counted(installation: Installation) -> bool:
+    """Whether a ledger in the cells topic has counted every source partition to its end."""
+    stamps: dict[tuple[str, int], int] = {}
+    for record in read(installation.bootstrap, f"{installation.prefix}.cells.v1")[0]:
+        if record.key == b"ledger":
+            body = json.loads(record.value or b"")
+            place = body["topic"], body["partition"]
+            stamps[place] = max(stamps.get(place, -1), body["stamp"])
+    return all(
+        stamps.get((topic, partition), -1) + 1 == end
+        for topic in installation.inputs
+        for partition, end in installation.ends(topic).items()
+    )

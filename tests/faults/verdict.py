@@ -55,18 +55,25 @@ def differences(
     before = installation.sinks.arrivals()
     logs = logs_of(installation)
     found = counted(logs, Company.of(installation.catalogue))
-    transitions = _first_said(logs.inbox)
-    until_ms = load.last_end_ms
-    found += _judged(transitions, from_cells(logs.cells), until_ms, "the cells topic", values=True)
+    if "evaluate" in installation.shape.stages:
+        found += _decided(installation, load, logs)
+    if "respond" in installation.shape.stages:
+        told = Told(logs.inbox, shown["incidents"]["version"])
+        found += _few("incidents", _incidents(shown["incidents"], told.page))
+        arrivals = before, installation.sinks.arrivals()
+        found += _few(
+            "notices",
+            notices.differences(told, _receipts(logs.inbox), arrivals, harmed_s, installation.final),
+        )
+    return found + _few("sinks", iter(installation.sinks.refused))
+
+
+def _decided(installation: Installation, load: Load, logs: Logs) -> list[str]:
+    """Transitions as they follow from the cells topic, and from the source topics counted in one go."""
+    transitions, until_ms = _first_said(logs.inbox), load.last_end_ms
+    found = _judged(transitions, from_cells(logs.cells), until_ms, "the cells topic", values=True)
     clean = from_sources(logs.sources, installation.catalogue)
-    found += _judged(transitions, clean, until_ms, "the source topics", values=not load.is_live)
-    told = Told(logs.inbox, shown["incidents"]["version"])
-    found += _few("incidents", _incidents(shown["incidents"], told.page))
-    arrivals = before, installation.sinks.arrivals()
-    final = installation.final
-    found += _few("notices", notices.differences(told, _receipts(logs.inbox), arrivals, harmed_s, final))
-    found += _few("sinks", iter(installation.sinks.refused))
-    return found
+    return found + _judged(transitions, clean, until_ms, "the source topics", values=not load.is_live)
 
 
 def counted(logs: Logs, company: Company) -> list[str]:

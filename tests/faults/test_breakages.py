@@ -1,0 +1,98 @@
+"""The suite sees what it is there to see: every deliberate breakage makes it fail, the aids alone do not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.faults import breakages
+from tests.faults.harm import Fault, let_pass
+from tests.faults.installation import HOSTS, SESSION_S, Installation, Shape
+from tests.faults.trial import Diary, Trial, observe
+from tests.servers.kafka import KafkaCluster
+
+#: a broken installation that has not settled by then never will
+_PATIENCE_S = 25.0
+
+
+def _kill(stage: str) -> Fault:
+    def harm(installation: Installation, _: object) -> str:
+        for host in installation.shape.hosts:
+            installation.take_down(host, stage, kill=True)
+            installation.launch(host, stage)
+            let_pass(1.5)
+        return stage
+
+    return Fault("kill", harm)
+
+
+def _zombie_then_kill(installation: Installation, _: object) -> str:
+    """The owner sleeps while another takes over, wakes to write what it had in hand; then the heir dies."""
+    first, second = (installation.stages[host, "measure"] for host in HOSTS)
+    first.pause()
+    let_pass(SESSION_S + 2.5)
+    first.resume()
+    let_pass(2.0)
+    installation.take_down(HOSTS[1], "measure", kill=True)
+    installation.launch(HOSTS[1], "measure")
+    assert second is installation.stages[HOSTS[1], "measure"]
+    return "measure"
+
+
+class Case(NamedTuple):
+    """A breakage with the aids, faults and stages that let it show."""
+
+    name: str
+    aids: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = (_kill("measure"),) * 3
+    stages: tuple[str, ...] = ("measure",)
+    hosts: tuple[str, ...] = HOSTS[:1]
+
+
+_ZOMBIES = (Fault("zombie, then kill", _zombie_then_kill),) * 2
+CASES = (
+    Case("acknowledged_before_the_changelog", ("slow_writes",)),
+    Case("acknowledged_out_of_order", ("slow_writes",)),
+    Case("stamp_ignored", ("nothing_acknowledged",)),
+    Case("no_ownership_id", ("slow_writes",), _ZOMBIES, hosts=HOSTS),
+    Case("last_record_instead_of_highest_stamp", ("slow_writes",), _ZOMBIES, hosts=HOSTS),
+    Case("agent_error_acknowledged", faults=()),
+    Case("duplicate_without_the_offset", ("slow_writes",)),
+    Case("dedupe_index_not_restored"),
+    Case("ledger_not_restored"),
+    Case("sent_after_the_acknowledgement", ("slow_writes",)),
+    Case("late_by_the_watermark_of_others", faults=()),
+    Case("silence_taken_for_idle", stages=("measure", "evaluate")),
+    Case("incidents_only_in_memory", faults=(_kill("respond"),), stages=("measure", "evaluate", "respond")),
+    Case("page_written_as_a_delta", faults=()),
+)
+CONTROLS = (
+    Case("", ("slow_writes", "nothing_acknowledged"), _ZOMBIES, hosts=HOSTS),
+    Case("", ("slow_writes",), (_kill("measure"),) * 3),
+)
+
+
+def _differences(case: Case, kafka: KafkaCluster, folder: Path, prefix: str) -> Sequence[str]:
+    told = ",".join(filter(None, (*case.aids, case.name)))
+    shape = Shape(breakage=told, stages=case.stages, hosts=case.hosts)
+    with Installation(folder, shape, prefix, kafka) as installation:
+        return observe(installation, Trial(5, len(case.faults)), Diary(), case.faults, _PATIENCE_S)
+
+
+def test_every_breakage_has_its_case() -> None:
+    assert sorted(case.name for case in CASES) == sorted(breakages.BREAKAGES)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_suite_sees_the_breakage(case: Case, kafka: KafkaCluster, tmp_path: Path, topic_prefix: str) -> None:
+    assert _differences(case, kafka, tmp_path / "trial", topic_prefix)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", CONTROLS, ids=lambda case: " and ".join(case.aids))
+def test_aids_alone_change_nothing(
+    case: Case, kafka: KafkaCluster, tmp_path: Path, topic_prefix: str
+) -> None:
+    assert _differences(case, kafka, tmp_path / "trial", topic_prefix) == []
