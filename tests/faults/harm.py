@@ -7,7 +7,7 @@ or a condition; afterwards nothing that it did is left behind but its traces.
 import signal
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tests.faults.installation import SESSION_S, Installation, door_names
 from tests.faults.sinks import HOOK_MODES, INFLUX_MODES, MAIL_MODES
@@ -17,11 +17,19 @@ Harm = Callable[[Installation, Random], str]
 
 
 class Fault(NamedTuple):
-    """A fault by its name; `brokers` are the numbers of brokers with which it makes sense."""
+    """A fault by its name; `brokers` are the numbers of brokers with which it makes sense.
+
+    `of`: what it harms. A notice may come twice only if its sender was harmed, or what he writes to.
+    """
 
     name: str
     harm: Harm
+    of: Literal["stage", "hosts", "sink"]
     brokers: tuple[int, ...] = (1, 3)
+
+    def reaches_senders(self, detail: str) -> bool:
+        """Whether this harm, told in `detail`, may have cut a send off between arrival and receipt."""
+        return self.of == "hosts" or (self.of == "stage" and "respond" in detail)
 
 
 def let_pass(seconds: float) -> None:
@@ -69,8 +77,10 @@ def terminate(installation: Installation, rng: Random) -> str:
     host, name = _victim(installation, rng)
     installation.take_down(host, name, kill=False)
     code = installation.stages[host, name].exit_code
+    if code != 0:
+        installation.complaints.append(f"{host}/{name} was told to stop and ended with {code}")
     installation.launch(host, name)
-    return f"{host}/{name}, exit code {code}"
+    return f"{host}/{name}"
 
 
 def join_and_leave(installation: Installation, rng: Random) -> str:
@@ -170,22 +180,22 @@ def full_disk(installation: Installation, _: Random) -> str:
 
 
 FAULTS = (
-    Fault("kill", kill),
-    Fault("kill host", kill_host),
-    Fault("zombie", zombie),
-    Fault("terminate", terminate),
-    Fault("join and leave", join_and_leave),
-    Fault("kill leader of a source partition", kill_leader_of_source, (3,)),
-    Fault("kill leader of a changelog", kill_leader_of_changelog, (3,)),
-    Fault("kill controller", kill_controller, (3,)),
-    Fault("restart the only broker", restart_only_broker, (1,)),
-    Fault("cut", cut),
-    Fault("reset", reset),
-    Fault("slow", slow),
-    Fault("influx", sink("influx", INFLUX_MODES)),
-    Fault("webhook", sink("hook", HOOK_MODES)),
-    Fault("mail", sink("mail", MAIL_MODES)),
-    Fault("full disk", full_disk),
+    Fault("kill", kill, "stage"),
+    Fault("kill host", kill_host, "hosts"),
+    Fault("zombie", zombie, "stage"),
+    Fault("terminate", terminate, "stage"),
+    Fault("join and leave", join_and_leave, "stage"),
+    Fault("kill leader of a source partition", kill_leader_of_source, "hosts", (3,)),
+    Fault("kill leader of a changelog", kill_leader_of_changelog, "hosts", (3,)),
+    Fault("kill controller", kill_controller, "hosts", (3,)),
+    Fault("restart the only broker", restart_only_broker, "hosts", (1,)),
+    Fault("cut", cut, "hosts"),
+    Fault("reset", reset, "hosts"),
+    Fault("slow", slow, "hosts"),
+    Fault("influx", sink("influx", INFLUX_MODES), "sink"),
+    Fault("webhook", sink("hook", HOOK_MODES), "sink"),
+    Fault("mail", sink("mail", MAIL_MODES), "sink"),
+    Fault("full disk", full_disk, "sink"),
 )
 
 

@@ -70,6 +70,8 @@ class Installation:
         self.catalogue = folder / "catalogue"
         self.stages: dict[tuple[str, str], Stage] = {}
         self.ended: list[End] = []
+        #: what was noticed while it was harmed and must not be
+        self.complaints: list[str] = []
         #: sinks that once gave an answer that is final
         self.final: set[str] = set()
         self._envs: dict[str, dict[str, str]] = {}
@@ -260,12 +262,12 @@ class Installation:
         table = {"measure": "sales-v1", "evaluate": "cells-v1", "respond": "inbox-v1"}[stage]
         return f"{self.prefix}-{stage}-{table}-changelog", 0
 
-    def ends(self, topic: str) -> dict[int, int]:
-        """The offset that the next record of each partition will have."""
+    def ends(self) -> dict[tuple[str, int], int]:
+        """The offset that the next record of each source partition will have."""
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap.split(","), enable_auto_commit=False)
+        parts = [TopicPartition(topic, n) for topic in self.inputs for n in range(self.shape.partitions)]
         try:
-            parts = [TopicPartition(topic, number) for number in range(self.shape.partitions)]
-            return {part.partition: end for part, end in consumer.end_offsets(parts).items()}
+            return {(part.topic, part.partition): end for part, end in consumer.end_offsets(parts).items()}
         finally:
             consumer.close(autocommit=False)
 

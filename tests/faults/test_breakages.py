@@ -24,7 +24,7 @@ def _kill(stage: str) -> Fault:
             let_pass(1.5)
         return stage
 
-    return Fault("kill", harm)
+    return Fault("kill", harm, "stage")
 
 
 def _zombie_then_kill(installation: Installation, _: object) -> str:
@@ -50,7 +50,7 @@ class Case(NamedTuple):
     hosts: tuple[str, ...] = HOSTS[:1]
 
 
-_ZOMBIES = (Fault("zombie, then kill", _zombie_then_kill),) * 2
+_ZOMBIES = (Fault("zombie, then kill", _zombie_then_kill, "stage"),) * 2
 CASES = (
     Case("acknowledged_before_the_changelog", ("slow_writes",)),
     Case("acknowledged_out_of_order", ("slow_writes",)),

@@ -15,10 +15,14 @@ from tests.faults import harm
 from tests.faults.installation import Installation, Shape
 from tests.faults.load import BEGIN_MS, Load, Plan
 from tests.faults.oracle.log import read
-from tests.faults.verdict import differences
+from tests.faults.people import People
+from tests.faults.size import size_of
+from tests.faults.verdict import Seen, differences
 from tests.servers.waiting import wait_until
 
 Say = Callable[[str], object]
+#: source partition → the offset that its next record will have
+Ends = dict[tuple[str, int], int]
 #: for everything to be counted, judged, written and told after the last fault
 _SETTLE_S = 150.0
 
@@ -70,13 +74,15 @@ def observe(
     """Load the installation, harm it, wait until all is done, and give the differences from its logs."""
     plan = Plan(trial.seed, trial.per_s, trial.step_ms, _begin(trial))
     load = Load(installation.bootstrap, installation.prefix, installation.shape.partitions, plan)
+    people = People(installation, trial.seed)
     load.start()
     try:
-        _harm(installation, trial, diary, faults)
+        with people:
+            _harm(installation, trial, diary, faults)
     finally:
         load.finish()
     diary.say(f"{load.count} records sent; waiting until all is counted and told")
-    return _outcome(installation, load, diary, patience_s)
+    return _outcome(Seen(installation, load, people.said, diary.harmed_s), diary, patience_s)
 
 
 def _begin(trial: Trial) -> int:
@@ -89,21 +95,26 @@ def _harm(installation: Installation, trial: Trial, diary: Diary, faults: Sequen
     for number, fault in enumerate(faults, 1):
         began = time.monotonic()
         detail = fault.harm(installation, Random(rng.random()))
-        diary.harmed_s += [began + at for at in range(round(time.monotonic() - began) + 2)]
-        diary.note(fault.name, detail=detail)
+        if fault.reaches_senders(detail):
+            diary.harmed_s += [began + at for at in range(round(time.monotonic() - began) + 2)]
+        diary.note(fault.name, detail=detail, size=size_of(installation))
         diary.say(f"{number}/{len(faults)} {fault.name}: {detail}")
         harm.let_pass(rng.uniform(1.0, 3.0))
 
 
-def _outcome(installation: Installation, load: Load, diary: Diary, patience_s: float) -> list[str]:
+def _outcome(seen: Seen, diary: Diary, patience_s: float) -> list[str]:
+    installation = seen.installation
+    ends = installation.ends()
     try:
-        shown = wait_until(lambda: settled(installation, load), "all is counted and told", patience_s)
+        shown = wait_until(
+            lambda: settled(installation, seen.load, ends), "all is counted and told", patience_s
+        )
     except AssertionError as error:
         states = {"/".join(key): _state(stage) for key, stage in installation.stages.items()}
         return [f"{error}", *(f"{key}: {state}" for key, state in states.items()), *_ends(installation)]
     diary.say("all is counted and told; comparing with the logs")
-    harmed_s = [*diary.harmed_s, *(end.at_s for end in installation.ended)]
-    return [*_ends(installation), *differences(installation, load, shown, harmed_s)]
+    seen.harmed_s.extend(end.at_s for end in installation.ended if "respond" in end.stage)
+    return [*_ends(installation), *differences(seen, shown)]
 
 
 def _state(stage: Any) -> str:
@@ -115,43 +126,38 @@ def _state(stage: Any) -> str:
 
 def _ends(installation: Installation) -> list[str]:
     """Stages that ended by themselves in another way than with a line and a code that says so."""
-    return [
+    return installation.complaints + [
         f"{end.stage} ended with code {end.code}: {end.words[-800:]}"
         for end in installation.ended
         if end.code not in (4, 5) or "Traceback" in end.words
     ]
 
 
-def settled(installation: Installation, load: Load) -> dict[str, Any] | None:
+def settled(installation: Installation, load: Load, ends: Ends) -> dict[str, Any] | None:
     """The pages of evaluate and respond, once every record is counted, judged, written and told."""
     stages = installation.shape.stages
-    if not all_counted(installation):
+    if "evaluate" not in stages:
+        return {"counted": True} if _stamps(installation) == ends else None
+    evaluate = installation.active("evaluate")
+    if evaluate is None or (evaluate[1]["frontier_ms"] or 0) < load.last_end_ms:
         return None
-    shown: dict[str, Any] = {"measured": True}
-    if "evaluate" in stages:
-        evaluate = installation.active("evaluate")
-        if evaluate is None or (evaluate[1]["frontier_ms"] or 0) < load.last_end_ms:
-            return None
-        if evaluate[1]["exporters"]["influx"]["waiting"]:
-            return None
-    if "respond" in stages:
-        respond = installation.active("respond")
-        if respond is None or respond[1]["outbox"]:
-            return None
-        shown["incidents"] = respond[0].json("/incidents")
-    return shown
+    ledgers = {(one["topic"], one["partition"]): one["stamp"] + 1 for one in evaluate[1]["ledgers"]}
+    if ledgers != ends or evaluate[1]["exporters"]["influx"]["waiting"]:
+        return None
+    if "respond" not in stages:
+        return {"judged": True}
+    respond = installation.active("respond")
+    if respond is None or respond[1]["outbox"]:
+        return None
+    return {"incidents": respond[0].json("/incidents")}
 
 
-def all_counted(installation: Installation) -> bool:
-    """Whether a ledger in the cells topic has counted every source partition to its end."""
-    stamps: dict[tuple[str, int], int] = {}
+def _stamps(installation: Installation) -> Ends:
+    """How far the ledgers in the cells topic have counted."""
+    stamps: Ends = {}
     for record in read(installation.bootstrap, f"{installation.prefix}.cells.v1")[0]:
         if record.key == b"ledger":
             body = json.loads(record.value or b"")
             place = body["topic"], body["partition"]
-            stamps[place] = max(stamps.get(place, -1), body["stamp"])
-    return all(
-        stamps.get((topic, partition), -1) + 1 == end
-        for topic in installation.inputs
-        for partition, end in installation.ends(topic).items()
-    )
+            stamps[place] = max(stamps.get(place, 0), body["stamp"] + 1)
+    return stamps

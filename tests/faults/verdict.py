@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemas.records import Receipt, Transition
-from tests.faults import notices
+from tests.faults import notices, people
 from tests.faults.installation import Installation
 from tests.faults.load import Load
 from tests.faults.oracle import letters, pages
@@ -48,22 +48,33 @@ def logs_of(installation: Installation) -> Logs:
     return Logs(sources, read(boot, f"{prefix}.cells.v1")[0], read(boot, f"{prefix}.inbox.v1")[0], dead)
 
 
-def differences(
-    installation: Installation, load: Load, shown: Mapping[str, Any], harmed_s: Sequence[float]
-) -> list[str]:
+class Seen(NamedTuple):
+    """What was done and noticed from outside: the load, what people said, when senders were harmed."""
+
+    installation: Installation
+    load: Load
+    said: Mapping[str, set[str]]
+    harmed_s: list[float]
+
+
+def differences(seen: Seen, shown: Mapping[str, Any]) -> list[str]:
     """Where anything that was written, shown or told is not what the logs say; empty where all is exact."""
+    installation = seen.installation
     before = installation.sinks.arrivals()
-    logs = logs_of(installation)
-    found = counted(logs, Company.of(installation.catalogue))
+    logs, company = logs_of(installation), Company.of(installation.catalogue)
+    found = counted(logs, company)
     if "evaluate" in installation.shape.stages:
-        found += _decided(installation, load, logs)
+        found += _decided(installation, seen.load, logs)
     if "respond" in installation.shape.stages:
-        told = Told(logs.inbox, shown["incidents"]["version"])
-        found += _few("incidents", _incidents(shown["incidents"], told.page))
+        page = shown["incidents"]
+        told = Told(logs.inbox, page["version"])
+        found += _few("incidents", _incidents(page, told.page))
+        found += _few("people", people.differences(seen.said, page))
+        found += _few("deadlines", people.deadlines(page, company.tiers))
         arrivals = before, installation.sinks.arrivals()
+        final = installation.final
         found += _few(
-            "notices",
-            notices.differences(told, _receipts(logs.inbox), arrivals, harmed_s, installation.final),
+            "notices", notices.differences(told, _receipts(logs.inbox), arrivals, seen.harmed_s, final)
         )
     return found + _few("sinks", iter(installation.sinks.refused))
 

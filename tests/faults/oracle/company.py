@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from schemas.kpi import Measure
 from schemas.period import parse_span
+from schemas.tier import Tier
 
 MINUTE_MS = 60_000
 
@@ -26,6 +27,7 @@ class Company:
     spans: Mapping[str, int]
     dimensions: tuple[str, ...]
     measures: Mapping[str, Measure]
+    tiers: Mapping[str, Tier]
 
     @classmethod
     def of(cls, catalogue: Path) -> "Company":
@@ -39,6 +41,7 @@ class Company:
             {name: parse_span(settings[name]).ms for name in names},
             tuple(one["id"] for one in _yaml(catalogue / "dimensions.yaml")),
             {measure.key: measure for measure in measures},
+            {one["id"]: Tier.model_validate(one) for one in _yaml(catalogue / "tiers.yaml")},
         )
 
     def hour(self, ms: int) -> int:
