@@ -41,6 +41,7 @@ class Shape(NamedTuple):
     hosts: tuple[str, ...] = HOSTS
     stages: tuple[str, ...] = STAGES
     breakage: str = ""
+    idle_after: str = "30s"
     settings: tuple[tuple[str, object], ...] = ()
 
 
@@ -131,6 +132,9 @@ class Installation:
         shutil.copytree(CATALOGUE, self.catalogue)
         channels = self.catalogue / "channels.yaml"
         channels.write_text(re.sub(r"port: \d+", f"port: {self.sinks.mail_port}", channels.read_text()))
+        company = self.catalogue / "installation.yaml"
+        idle_after = f"idle_after: {self.shape.idle_after}"
+        company.write_text(re.sub(r"idle_after: \S+", idle_after, company.read_text()))
 
     def _environment(self, bootstrap: str) -> dict[str, str]:
         sink = {"URL": self.sinks.influx_url, "TOKEN": TOKEN, "BUCKET": BUCKET, "LINES": 500, "LINGER_S": 0.2}

@@ -30,12 +30,20 @@ _SURELY_FORGOTTEN_MS = HORIZON_MS + 15 * MINUTE_MS
 
 
 class Plan(NamedTuple):
-    """How fast is sent, from when on: `step_ms` of the load's own time lie between two records."""
+    """How fast is sent, from when on: `step_ms` of the load's own time lie between two records.
+
+    `pauses`: the topic of mentions falls silent again and again, long enough to be idle.
+    """
 
     seed: int
     per_s: int = 400
     step_ms: int = 400
     begin_ms: int = BEGIN_MS
+    pauses: bool = False
+
+    def is_pause(self, number: int) -> bool:
+        """Whether nobody mentions anything now: every other ten seconds."""
+        return self.pauses and number // (10 * self.per_s) % 2 == 1
 
 
 class _Sent(NamedTuple):
@@ -72,6 +80,11 @@ class Load:
         self._thread.join()
         if self._error is not None:
             raise self._error
+
+    @property
+    def is_steady(self) -> bool:
+        """No source falls idle, so that when a pane closes follows from the source topics alone."""
+        return not self._plan.pauses
 
     @property
     def is_live(self) -> bool:
@@ -113,6 +126,8 @@ class Load:
             expect = [(EXPECT, poison.reason.encode())]
             self._send(poison.topic, str(number).encode(), poison.value, now_ms, headers=expect)
         elif drawn < 0.07 and self._old and (again := self._repetition(now_ms)) is not None:
+            if self._plan.is_pause(number) and again.topic == "sentiment.v1":
+                return
             self._send(again.topic, again.key, again.value, now_ms)
         else:
             topic, event = self._event(number, self._moment(now_ms))
@@ -142,7 +157,8 @@ class Load:
 
     def _event(self, number: int, at_ms: int) -> tuple[str, dict[str, Any]]:
         rng = self._rng
-        kind = rng.choices(("order", "refund", "review", "complaint", "mention"), (54, 6, 18, 7, 15))[0]
+        mentions = 0 if self._plan.is_pause(number) else 15
+        kind = rng.choices(("order", "refund", "review", "complaint", "mention"), (54, 6, 18, 7, mentions))[0]
         dimensions = {"region": rng.choice(REGIONS), "product_line": rng.choice(LINES)}
         if rng.random() < 0.9:
             dimensions["channel"] = rng.choice(CHANNELS)

@@ -28,7 +28,10 @@ _SETTLE_S = 150.0
 
 
 class Trial(NamedTuple):
-    """What is drawn from `seed`; `live`: event time is about now, so that update rules tell early."""
+    """What is drawn from `seed`; `live`: event time is about now, so that update rules tell early.
+
+    `idle`: a source falls silent again and again, and is idle after three seconds.
+    """
 
     seed: int
     faults: int
@@ -36,6 +39,7 @@ class Trial(NamedTuple):
     per_s: int = 400
     step_ms: int = 400
     live: bool = False
+    idle: bool = False
     shape: Shape = Shape()
 
 
@@ -55,7 +59,9 @@ class Diary:
 def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
     """The differences that a trial ends with; empty: all is exact. `folder` keeps schedule and logs."""
     diary = Diary(say)
-    with Installation(folder, trial.shape._replace(brokers=trial.brokers)) as installation:
+    idle_after = "3s" if trial.idle else "30s"
+    shape = trial.shape._replace(brokers=trial.brokers, idle_after=idle_after)
+    with Installation(folder, shape) as installation:
         found = observe(
             installation, trial, diary, harm.draw(Random(trial.seed), trial.brokers, trial.faults)
         )
@@ -72,7 +78,7 @@ def observe(
     patience_s: float = _SETTLE_S,
 ) -> list[str]:
     """Load the installation, harm it, wait until all is done, and give the differences from its logs."""
-    plan = Plan(trial.seed, trial.per_s, trial.step_ms, _begin(trial))
+    plan = Plan(trial.seed, trial.per_s, trial.step_ms, _begin(trial), trial.idle)
     load = Load(installation.bootstrap, installation.prefix, installation.shape.partitions, plan)
     people = People(installation, trial.seed)
     load.start()

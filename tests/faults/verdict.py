@@ -83,8 +83,10 @@ def _decided(installation: Installation, load: Load, logs: Logs) -> list[str]:
     """Transitions as they follow from the cells topic, and from the source topics counted in one go."""
     transitions, until_ms = _first_said(logs.inbox), load.last_end_ms
     found = _judged(transitions, from_cells(logs.cells), until_ms, "the cells topic", values=True)
-    clean = from_sources(logs.sources, installation.catalogue)
-    return found + _judged(transitions, clean, until_ms, "the source topics", values=not load.is_live)
+    if load.is_steady:
+        clean = from_sources(logs.sources, installation.catalogue)
+        found += _judged(transitions, clean, until_ms, "the source topics", values=not load.is_live)
+    return found
 
 
 def counted(logs: Logs, company: Company) -> list[str]:
