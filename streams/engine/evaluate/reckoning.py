@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 
+from schemas.period import MINUTE_MS
 from streams.decisions.formula import Column
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Rows
@@ -80,20 +81,30 @@ class Reckoning:
                 yield FigureBlock(name, end_ms, bench.labels, at, values, expected)
 
     def _late(self, late: Mapping[tuple[int, int], Rows], problems: list[Problem]) -> Iterator[FigureBlock]:
-        """Closed calendar periods that got late content, written again at their own end."""
+        """Closed calendar periods that got late content, written again at their own end.
+
+        Where nothing is known of the day after, the new period begins with nothing, and nobody has said so.
+        """
         for (window, start), rows in sorted(late.items()):
-            sums = self._windows[window]
-            spec = sums.spec
+            spec, calendar = self._windows[window].spec, self._store.calendar
             if not isinstance(spec, ToDate) or start < self._store.edge("d"):
                 continue
-            end = spec.closes(start, self._store.calendar)
-            whole = WindowSums(spec, self._store.columns, self._store.calendar)
+            end = spec.closes(start, calendar)
+            whole, begun = (WindowSums(spec, self._store.columns, calendar) for _ in range(2))
             whole.rebuild(end, self._store, len(self._scopes))
-            here: list[WindowSums] = [
-                whole if number == window else other for number, other in enumerate(self._windows)
-            ]
-            bench = Bench(here, self._scopes, {window: rows}, {})
-            yield from self.blocks(bench, end, Judgement(), set(), problems)
+            yield from self._blocks_of(window, whole, rows, end, problems)
+            day_after = self._store.scope_table("d", end)
+            silent = rows if day_after is None else np.setdiff1d(rows, day_after.rows)
+            if len(silent):
+                yield from self._blocks_of(window, begun, silent, end + MINUTE_MS, problems)
+
+    def _blocks_of(
+        self, window: int, sums: WindowSums, rows: Rows, end_ms: int, problems: list[Problem]
+    ) -> Iterator[FigureBlock]:
+        """Figures of some scopes over one window that is not as it stands now."""
+        here = [sums if number == window else other for number, other in enumerate(self._windows)]
+        bench = Bench(here, self._scopes, {window: rows}, {})
+        return self.blocks(bench, end_ms, Judgement(), set(), problems)
 
     def _set_aside(self, name: str, error: Exception) -> Problem:
         del self._plans.kpis[name]
