@@ -36,8 +36,8 @@ _ID = re.compile(rb"^Message-ID: <([^@]+)@", re.MULTILINE | re.IGNORECASE)
 class Sinks:
     """`with Sinks() as sinks: …sinks.influx_url, .hook_url, .mail_port…`; `sinks.mode["influx"] = "500"`.
 
-    `points`: (measurement and tags, time) → fields, as last written. `notices`: channel → id → moments of
-    arrival (monotonic).
+    `points`: (measurement and tags, time) → fields, the last write of each last. `notices`: channel → id →
+    moments of arrival (monotonic).
     """
 
     def __init__(self) -> None:
@@ -68,6 +68,10 @@ class Sinks:
     def arrivals(self) -> dict[str, list[float]]:
         """When each notice arrived until now, whatever its channel."""
         return {name: list(times) for ids in self.notices.values() for name, times in list(ids.items())}
+
+    def written(self) -> list[str]:
+        """Line protocol of everything that was taken until now."""
+        return [f"{series} {fields} {at}" for (series, at), fields in list(self.points.items())]
 
     async def _open(self) -> None:
         app = web.Application(client_max_size=100_000_000)
@@ -125,7 +129,9 @@ class Sinks:
             return web.json_response({"code": "invalid", "message": f"unable to parse {wrong}"}, status=400)
         for line in lines:
             series, fields, at = _split(line)
-            self.points[series, int(at)] = fields
+            before = self.points.get((series, int(at)), fields)
+            # InfluxDB keeps a field that a later write of the point does not name
+            self.points[series, int(at)] = fields if before == fields else f"{before},{fields}"
         self.lines += len(lines)
         return web.Response(status=204)
 

@@ -140,22 +140,32 @@ def _ends(installation: Installation) -> list[str]:
 
 
 def settled(installation: Installation, load: Load, ends: Ends) -> dict[str, Any] | None:
-    """The pages of evaluate and respond, once every record is counted, judged, written and told."""
-    stages = installation.shape.stages
+    """What is shown and has been exported, once every record is counted, judged, written and told."""
+    stages, shown = installation.shape.stages, dict[str, Any]()
     if "evaluate" not in stages:
         return {"counted": True} if _stamps(installation) == ends else None
+    frontier_ms = _judged_up_to(installation, ends)
+    if frontier_ms is None or frontier_ms < load.last_end_ms:
+        return None
+    shown |= {"frontier_ms": frontier_ms, "points": installation.sinks.written()}
+    if "respond" in stages:
+        respond = installation.active("respond")
+        if respond is None or respond[1]["outbox"]:
+            return None
+        shown["incidents"] = respond[0].json("/incidents")
+    # idle time may have moved on meanwhile: then the points are of a later end
+    return shown if _judged_up_to(installation, ends) == frontier_ms else None
+
+
+def _judged_up_to(installation: Installation, ends: Ends) -> int | None:
+    """The pane end up to which everything is judged, with no point waiting; None before all is counted."""
     evaluate = installation.active("evaluate")
-    if evaluate is None or (evaluate[1]["frontier_ms"] or 0) < load.last_end_ms:
+    if evaluate is None or evaluate[1]["frontier_ms"] is None:
         return None
     ledgers = {(one["topic"], one["partition"]): one["stamp"] + 1 for one in evaluate[1]["ledgers"]}
     if ledgers != ends or evaluate[1]["exporters"]["influx"]["waiting"]:
         return None
-    if "respond" not in stages:
-        return {"judged": True}
-    respond = installation.active("respond")
-    if respond is None or respond[1]["outbox"]:
-        return None
-    return {"incidents": respond[0].json("/incidents")}
+    return int(evaluate[1]["frontier_ms"])
 
 
 def _stamps(installation: Installation) -> Ends:

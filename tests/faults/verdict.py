@@ -11,9 +11,11 @@ from schemas.records import Receipt, Transition
 from tests.faults import notices, people
 from tests.faults.installation import Installation
 from tests.faults.load import Load
-from tests.faults.oracle import letters, pages
+from tests.faults.oracle import letters, pages, points, tiers
 from tests.faults.oracle.company import Company
+from tests.faults.oracle.counted import Counted
 from tests.faults.oracle.log import Record, read
+from tests.faults.oracle.shape import read_shape
 from tests.faults.poison import EXPECT
 from tests.faults.reference import Told, from_cells, from_sources
 
@@ -62,9 +64,11 @@ def differences(seen: Seen, shown: Mapping[str, Any]) -> list[str]:
     installation = seen.installation
     before = installation.sinks.arrivals()
     logs, company = logs_of(installation), Company.of(installation.catalogue)
-    found = counted(logs, company)
+    found, events = counted(logs, company)
     if "evaluate" in installation.shape.stages:
-        found += _decided(installation, seen.load, logs)
+        transitions = _first_said(logs.inbox)
+        found += _decided(installation, seen.load, logs, transitions)
+        found += _exported(seen, shown, events, transitions, list(company.tiers))
     if "respond" in installation.shape.stages:
         page = shown["incidents"]
         told = Told(logs.inbox, page["version"])
@@ -79,9 +83,25 @@ def differences(seen: Seen, shown: Mapping[str, Any]) -> list[str]:
     return found + _few("sinks", iter(installation.sinks.refused))
 
 
-def _decided(installation: Installation, load: Load, logs: Logs) -> list[str]:
+def counted(logs: Logs, company: Company) -> tuple[list[str], list[Counted]]:
+    """Pages, ledgers and dead letters against a recount of the source topics; the events that count."""
+    said = pages.written(logs.cells)
+    found, events = list[str](), list[Counted]()
+    for place, records in logs.sources.items():
+        checked = pages.check(place, records, said[place], company)
+        found += checked.differences
+        events += [
+            Counted(one.pane.grain, one.pane.start_ms, one.enters_ms, one.leaf, one.event, one.delay_ms)
+            for one in checked.counted
+        ]
+    return found + _few("dead letters", letters.differences(logs.sources, logs.letters, EXPECT)), events
+
+
+def _decided(
+    installation: Installation, load: Load, logs: Logs, transitions: Mapping[str, Transition]
+) -> list[str]:
     """Transitions as they follow from the cells topic, and from the source topics counted in one go."""
-    transitions, until_ms = _first_said(logs.inbox), load.last_end_ms
+    until_ms = load.last_end_ms
     found = _judged(transitions, from_cells(logs.cells), until_ms, "the cells topic", values=True)
     if load.is_steady:
         clean = from_sources(logs.sources, installation.catalogue)
@@ -89,13 +109,20 @@ def _decided(installation: Installation, load: Load, logs: Logs) -> list[str]:
     return found
 
 
-def counted(logs: Logs, company: Company) -> list[str]:
-    """Pages, ledgers and dead letters against a recount of the source topics."""
-    said = pages.written(logs.cells)
-    found: list[str] = []
-    for place, records in logs.sources.items():
-        found += pages.check(place, records, said[place], company).differences
-    return found + _few("dead letters", letters.differences(logs.sources, logs.letters, EXPECT))
+def _exported(
+    seen: Seen,
+    shown: Mapping[str, Any],
+    events: Sequence[Counted],
+    transitions: Mapping[str, Transition],
+    ladder: Sequence[str],
+) -> list[str]:
+    """What InfluxDB has: every change of tier, and every window at every pane end."""
+    written = points.read_points(shown["points"])
+    found = _few("tiers", tiers.differences(written, transitions.values(), ladder, seen.load.last_end_ms))
+    if seen.load.is_steady:
+        shape = read_shape(seen.installation.catalogue)
+        found += _few("figures", map(str, points.compare(written, events, shown["frontier_ms"], shape)))
+    return found
 
 
 def _first_said(inbox: Sequence[Record]) -> dict[str, Transition]:

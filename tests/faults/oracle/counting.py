@@ -29,14 +29,18 @@ class Pane(NamedTuple):
     known_ms: int
 
 
-class Counted(NamedTuple):
+class Event(NamedTuple):
     """An event that counts: where, from which pane end on, and what it is."""
 
     pane: Pane
     leaf: tuple[str, ...]
     event: dict[str, Any]
     delay_ms: int
-    offset: int
+
+    @property
+    def enters_ms(self) -> int:
+        """The pane end at which it becomes a part of the figures."""
+        return self.pane.known_ms + MINUTE_MS
 
 
 Leaf = tuple[str, ...]
@@ -55,7 +59,7 @@ class Source:
     stamp: int = -1
     _seen: dict[str, int] = field(default_factory=dict)
 
-    def take(self, records: Iterable[Record]) -> Iterator[Counted]:
+    def take(self, records: Iterable[Record]) -> Iterator[Event]:
         """Count the records; gives those events that count."""
         for record in records:
             self.stamp = record.offset
@@ -65,7 +69,7 @@ class Source:
                 self._add(counted)
                 yield counted
 
-    def _one(self, record: Record) -> Counted | None:
+    def _one(self, record: Record) -> Event | None:
         if EXPECT in record.headers:
             self.counts["refused"] += 1
             self.refused[record.offset] = record.headers[EXPECT].decode()
@@ -80,7 +84,7 @@ class Source:
             return None
         self.counts["counted"] += 1
         delay = max(0, record.timestamp - event["occurred_at"])
-        return Counted(pane, self._leaf(event), event, delay, record.offset)
+        return Event(pane, self._leaf(event), event, delay)
 
     def _is_repetition(self, event_id: str, now_ms: int) -> bool:
         horizon_ms = self.company.spans["dedupe_horizon"]
@@ -114,7 +118,7 @@ class Source:
         given = event.get("dimensions", {})
         return tuple(given.get(name) or "unknown" for name in self.company.dimensions)
 
-    def _add(self, counted: Counted) -> None:
+    def _add(self, counted: Event) -> None:
         cells = self.cells.setdefault(counted.pane, {})
         cell = cells.get(counted.leaf)
         if cell is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.faults.oracle.company import Company
-from tests.faults.oracle.counting import Counted, Pane, Source
+from tests.faults.oracle.counting import Event, Pane, Source
 from tests.faults.oracle.log import Record
 
 Place = tuple[str, int]
@@ -56,7 +56,7 @@ class Checked(NamedTuple):
     """The recount of a source partition, the events that count, and where the pages say otherwise."""
 
     source: Source
-    counted: list[Counted]
+    counted: list[Event]
     differences: list[str]
 
 
