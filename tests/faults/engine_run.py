@@ -72,7 +72,7 @@ def _lateness(rng: Random) -> int:
             (2 * DAY_MS, 390 * DAY_MS),
             (402 * DAY_MS, 500 * DAY_MS),
         ],
-        [86, 6, 4, 3, 1],
+        [80, 8, 6, 5, 1],
     )[0]
     return rng.randrange(low, high)
 
