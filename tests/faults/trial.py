@@ -6,6 +6,7 @@ A trial is known by its seed, its number of brokers and of faults; what it did a
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -143,7 +144,8 @@ def settled(installation: Installation, load: Load, ends: Ends) -> dict[str, Any
     """What is shown and has been exported, once every record is counted, judged, written and told."""
     stages, shown = installation.shape.stages, dict[str, Any]()
     if "evaluate" not in stages:
-        return {"counted": True} if _stamps(installation) == ends else None
+        all_read = _folded(installation) == ends
+        return {"counted": True} if all_read and _stamps(installation) == ends else None
     frontier_ms = _judged_up_to(installation, ends)
     if frontier_ms is None or frontier_ms < load.last_end_ms:
         return None
@@ -166,6 +168,16 @@ def _judged_up_to(installation: Installation, ends: Ends) -> int | None:
     if ledgers != ends or evaluate[1]["exporters"]["influx"]["waiting"]:
         return None
     return int(evaluate[1]["frontier_ms"])
+
+
+def _folded(installation: Installation) -> Ends:
+    """How far the measure stages have folded, as they show it."""
+    found: Ends = {}
+    for stage in installation.stages.values():
+        with suppress(OSError):
+            shown = stage.json("/status")["partitions"] if stage.alive else []
+            found |= {(one["topic"], one["partition"]): one["stamp"] + 1 for one in shown}
+    return found
 
 
 def _stamps(installation: Installation) -> Ends:
