@@ -51,7 +51,7 @@ def _zombie_then_kill(installation: Installation, _: object) -> str:
     """
     first, second = (installation.stages[host, "measure"] for host in HOSTS)
     first.pause()
-    let_pass(SESSION_S + 2.5)
+    let_pass(SESSION_S + 5.0)
     second.pause()
     first.resume()
     let_pass(1.5)

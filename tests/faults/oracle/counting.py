@@ -19,6 +19,7 @@ from tests.faults.poison import EXPECT
 
 #: a bucket of ids is at most this part of the horizon long: so much later an id is surely forgotten
 _BUCKETS = 24
+_READ = ("kind", "amount", "line", "quantity", "rating", "severity", "polarity")
 
 
 class Pane(NamedTuple):
@@ -84,7 +85,9 @@ class Source:
             return None
         self.counts["counted"] += 1
         delay = max(0, record.timestamp - event["occurred_at"])
-        return Event(pane, self._leaf(event), event, delay)
+        # millions of them are kept: only what a measure may read
+        kept = {name: event[name] for name in _READ if name in event}
+        return Event(pane, self._leaf(event), kept, delay)
 
     def _is_repetition(self, event_id: str, now_ms: int) -> bool:
         horizon_ms = self.company.spans["dedupe_horizon"]
