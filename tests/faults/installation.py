@@ -32,6 +32,9 @@ _DISK_MB = 4
 #: small segments and eager cleaning: what compaction may do, it does during the run
 _CHURN = {"segment.bytes": "1048576", "segment.ms": "2000", "min.cleanable.dirty.ratio": "0.01"}
 
+#: events are kept whatever their time, and may bear one that lies ahead of the broker's clock
+_EVENTS = {"retention.ms": "-1", "message.timestamp.after.max.ms": "9223372036854775807"}
+
 
 class Shape(NamedTuple):
     """How large the installation is. `breakage` names a deliberate one; `settings` are a worker's."""
@@ -172,7 +175,7 @@ class Installation:
             ConfigResource(
                 ConfigResourceType.TOPIC,
                 name,
-                configs=_CHURN if name.endswith("-changelog") else {"retention.ms": "-1"},
+                configs=_CHURN if name.endswith("-changelog") else _EVENTS,
             )
             for name in topics
         ]

@@ -5,15 +5,15 @@ its timestamp, so that lateness and age of repetitions do not depend on the mach
 age but those next to the dedupe horizon, where both answers are right.
 """
 
+import asyncio
 import json
 import threading
 from collections import deque
 from random import Random
 from typing import Any, NamedTuple
 
-from kafka import KafkaProducer
-
 from tests.faults.poison import EXPECT, draw
+from tests.faults.sender import Outgoing, Sender
 
 REGIONS = ("East", "South", "West", "North")
 LINES = ("bikes", "clothes", "parts")
@@ -68,6 +68,7 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="load")
         self._finishing = threading.Event()
         self._error: Exception | None = None
+        self._out: list[Outgoing] = []
         #: records sent
         self.count = 0
 
@@ -97,26 +98,28 @@ class Load:
         return (self._plan.begin_ms + self.count * self._plan.step_ms) // MINUTE_MS * MINUTE_MS
 
     def _run(self) -> None:
-        self._producer = KafkaProducer(
-            bootstrap_servers=self._bootstrap.split(","),
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=5,
-            delivery_timeout_ms=180_000,
-            max_block_ms=180_000,
-        )
         try:
-            while not self._finishing.is_set():
-                self._one(self.count)
-                self.count += 1
-                if self.count % _BURST == 0:
-                    self._finishing.wait(_BURST / self._plan.per_s)
-            self._close_panes()
-            self._producer.flush(timeout=180)
+            asyncio.run(self._sending())
         except Exception as error:
             self._error = error
-        finally:
-            self._producer.close()
+
+    async def _sending(self) -> None:
+        sender = Sender(self._bootstrap)
+        while not self._finishing.is_set():
+            await asyncio.sleep(_BURST / self._plan.per_s)
+            for _ in range(_BURST):
+                self._one(self.count)
+                self.count += 1
+            await sender.send(self._drawn())
+        await sender.settle()
+        self._close_panes()
+        await sender.send(self._drawn())
+        await sender.settle()
+        await sender.close()
+
+    def _drawn(self) -> list[Outgoing]:
+        drawn, self._out = self._out, []
+        return drawn
 
     def _one(self, number: int) -> None:
         rng, now_ms = self._rng, self._plan.begin_ms + number * self._plan.step_ms
@@ -191,14 +194,8 @@ class Load:
         headers: list[tuple[str, bytes]] | None = None,
         partition: int | None = None,
     ) -> None:
-        self._producer.send(
-            f"{self._prefix}.{topic}",
-            key=key,
-            value=value,
-            timestamp_ms=at_ms,
-            headers=headers or [],
-            partition=partition,
-        )
+        record = {"topic": f"{self._prefix}.{topic}", "key": key, "value": value, "timestamp_ms": at_ms}
+        self._out.append(record | {"headers": headers or [], "partition": partition})
 
 
 _TOPIC_OF = {
