@@ -100,6 +100,13 @@ class Consumer(driver.Consumer):
             raise BrokerError(f"offsets of {where} were not committed: {error!r}") from error
         return True
 
+    async def acknowledged(self, tp: TP) -> int | None:
+        """The offset before which nothing needs reading again, asked of the broker; None: there is none."""
+        thread = self._thread
+        wanted = TopicPartition(tp.topic, tp.partition)
+        offset: int | None = await thread.call_thread(thread._ensure_consumer().committed, wanted)
+        return offset
+
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions a topic has, as far as this client knows; also where it is not the leader."""
         found = self._thread._ensure_consumer().partitions_for_topic(topic)

@@ -88,10 +88,10 @@ def test_settings_in_force_hide_secrets_and_name_the_variables() -> None:
     assert "geheim" not in "".join(shown.values())
 
 
-def test_addresses_can_be_called_even_where_everything_is_listened_on() -> None:
+def test_addresses_can_be_called_even_where_everything_is_listened_on(tmp_path: Path) -> None:
     web = WebSettings(host="0.0.0.0", measure_port=1, evaluate_port=0, respond_port=3)
 
-    assert stage_addresses(web) == {
+    assert stage_addresses(web, tmp_path) == {
         "measure": "http://127.0.0.1:1",
         "evaluate": "",
         "respond": "http://127.0.0.1:3",
