@@ -168,12 +168,10 @@ class RespondStage(Stage[Response]):
         """Not ready while notices wait for which there is no place."""
         fold = self.fold()
         full = self.dispatcher.full if self.dispatcher is not None else []
-        if fold is not None and len(fold.state.outbox) >= self.settings.respond.outbox:
-            full = ["all channels together", *full]
-        if full:
-            what = f"more notices wait than there are places: {', '.join(full)}"
-            remedy = "they are told in a digest — `planwatch channels test NAME`"
-            self.health.block("outbox_full", f"{what}; {remedy}", tell=True)
+        if full or (fold is not None and fold.full):
+            where = ", ".join(full) or "all channels together"
+            text = f"no place for another notice ({where}); see `planwatch channels test NAME`"
+            self.health.block("outbox_full", text, tell=True)
         else:
             self.health.clear("outbox_full")
 

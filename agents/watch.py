@@ -115,7 +115,9 @@ class Watch:
             (self.refused_since_ms, "the group refuses our acknowledgements"),
         ):
             if since_ms is not None and now_ms - since_ms > self._limit_ms:
-                raise BrokerError(f"{what} for {self._limit_ms / 1000:.0f} s", remedy="start again")
+                raise BrokerError(
+                    f"{what} for {self._limit_ms / 1000:.0f} s", remedy="it is safe to start again"
+                )
 
     async def _check_partitions(self) -> None:
         stage = self._stage

@@ -19,6 +19,7 @@ from schemas.errors import BrokerError
 
 SCHEME = "planwatch"
 Records = list[ConsumerRecord]
+_REMEDY = "look at the broker; it is safe to start again"
 #: what the client raises for a partition that is being shared out anew
 _MOVING = (IllegalStateError, AssertionError)
 
@@ -97,7 +98,7 @@ class Consumer(driver.Consumer):
             return False
         except KafkaError as error:
             where = sorted(map(str, wanted))
-            raise BrokerError(f"offsets of {where} were not committed: {error!r}") from error
+            raise BrokerError(f"offsets of {where} were not committed: {error!r}", remedy=_REMEDY) from error
         return True
 
     async def acknowledged(self, tp: TP) -> int | None:
