@@ -36,7 +36,7 @@ def installation(kafka: KafkaCluster, topic_prefix: str, tmp_path: Path) -> Iter
     """One source partition, a small catalogue with room for all leaves, minutes that stay open for long."""
     settings = {"KAFKA__PARTITIONS": 1, "KAFKA__SESSION_TIMEOUT_S": SESSION_S}
     made = Installation(kafka, topic_prefix, tmp_path, **settings)
-    made.rewrite({"disorder": "400h", "keep_minutes": "400h", "keep_hours": "40d"})
+    made.rewrite({"disorder": "399h", "keep_minutes": "400h", "keep_hours": "40d"})
     for folder, kept in (("kpis", ("orders", "one_star_reviews")), ("rules", ("one_star_review",))):
         for path in (made.catalogue / folder).glob("*.yaml"):
             if path.stem not in kept:

@@ -70,6 +70,7 @@ def test_a_broker_that_stands_still_or_is_killed_loses_and_doubles_nothing(
         installation.orders(ORDERS)
         installation.close_minutes(BEGIN_MS + 300_000)
         goes_on(stages, ORDERS)
+        installation.producer.close()
         broker.pause(1)
         try:
             for stage in stages.values():
@@ -78,12 +79,15 @@ def test_a_broker_that_stands_still_or_is_killed_loses_and_doubles_nothing(
             broker.resume(1)
             raise
         broker.resume(1)
+        installation.connect()
         first = installation.sent
         installation.orders(ORDERS, start_ms=BEGIN_MS + 600_000)
         installation.close_minutes(BEGIN_MS + 1_200_000)
         goes_on(stages, first + ORDERS)
+        installation.producer.close()
         broker.kill(1)
         broker.restart(1)
+        installation.connect()
         second = installation.sent
         installation.orders(ORDERS, start_ms=BEGIN_MS + 1_500_000)
         installation.close_minutes(BEGIN_MS + 2_400_000)

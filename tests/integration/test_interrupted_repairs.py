@@ -95,4 +95,7 @@ def test_replay_and_rebuild_that_are_killed_and_run_again_count_once(installatio
     kill(rebuild)
     installation.run("rebuild", "--yes")
     with installation.stages("measure", "evaluate") as stages:
-        assert all_counted(installation, stages) == ledgers
+        anew = all_counted(installation, stages)
+    # under the mended catalogue the first sending is read too, and what was replayed repeats it
+    assert (anew["counted"], anew["refused"]) == (ledgers["counted"], 0)
+    assert anew["duplicate"] == anew["received"] - anew["counted"] == ledgers["duplicate"] + BAD

@@ -38,8 +38,13 @@ class Installation:
         self.run("init", str(self.catalogue))
         self.rewrite({"live": "true", "idle_after": "1s", **(lines or {})})
         self.run("topics", "apply")
-        self.producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", linger_ms=5)
         self.sent = 0
+        self.connect()
+
+    def connect(self) -> None:
+        """A producer; a test that ends the broker closes it before."""
+        bootstrap = self.kafka.bootstrap
+        self.producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
 
     def rewrite(self, lines: Mapping[str, str]) -> None:
         """Put these lines into `installation.yaml`."""
