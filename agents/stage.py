@@ -23,7 +23,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import BrokerError, PlanwatchError, StateError
 from schemas.records import CatalogueRecord
 from streams.app import StageApp, Wiring, make_app
-from streams.state import Sender, read_changelog
+from streams.state import Sender, collector_still, read_changelog
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import RecordsLostUnread, StateRestored, WorkerFailed
 from streams.transport import Consumer, Records
@@ -213,7 +213,8 @@ class Stage(ABC, Generic[Fold]):
             if had:
                 await self.lost(tp)
             began = self.wiring.clock.now_ms()
-            fold = await self.recover(tp)
+            with collector_still():
+                fold = await self.recover(tp)
             seconds = (self.wiring.clock.now_ms() - began) / 1000
             self.telemetry.tell(StateRestored(tp.topic, tp.partition, self.stamp(fold), seconds))
             stamp = self.stamp(fold)
