@@ -12,6 +12,7 @@ from agents.stage import Stage
 from streams.app import Wiring, wire
 from streams.exporters import Deps, Exporters, Snapshot, make_exporters
 from streams.exporters.prometheus import IncidentsCollector, LedgersCollector
+from streams.notes import leave_note
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry, setup_logging
 from streams.web import StagePage
@@ -55,6 +56,8 @@ async def assemble(name: str, settings: Settings) -> Parts:
     for path in ROUTES[name]:
         parts.page.add_json(path, partial(parts.answer, path))
     await parts.page.start()
+    if parts.page.wanted == 0:
+        leave_note(settings.data_dir, name, parts.page.address)
     build = {"measure": _measure, "evaluate": _evaluate, "respond": _respond}[name]
     parts.stage = await build(parts)
     return parts
@@ -76,7 +79,7 @@ async def _evaluate(parts: Parts) -> Stage[Any]:
     from agents.evaluate import EvaluateStage
 
     def snapshot() -> Snapshot | None:
-        fold = stage.fold() if parts.health.ready else None
+        fold = stage.fold() if parts.health.current else None
         if fold is None or fold.catalogue is None:
             return None
         return Snapshot(fold.figures_now(), fold.tiers(), fold.catalogue.rank, fold.frontier_ms)

@@ -6,6 +6,7 @@ state that no longer knows how to make them is committed.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -32,6 +33,8 @@ _IMMUTABLE = (b"cells|",)
 _TICK_MS = 5_000
 #: figures that /figures shows at most
 _FIGURES = 20_000
+#: seconds that judging and exporters have to finish when the stage is told to stop
+_FINISH_S = 4.0
 
 
 @dataclass(slots=True)
@@ -164,6 +167,23 @@ class EvaluateStage(Stage[Evaluation]):
         async with self._writing:
             for tp, fold in list(self.folds.items()):
                 await self._commit(tp, fold)
+
+    async def stop(self) -> None:
+        """Bring the figures of all that has been folded to safety, so that none of it is read again."""
+        self._stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_S):
+                await self._finish()
+        await super().stop()
+
+    async def _finish(self) -> None:
+        async with self._advancing:  # what is being judged is judged to its end
+            folds = list(self.folds.values())
+        for _ in range(2):  # a commit that was prepared before, and one of all that came since
+            for fold in folds:
+                await self.write()
+                await self.exporters.settle(fold.version)
+                await self.write()
 
     async def _commit(self, tp: TP, fold: Evaluation) -> None:
         if self._prepared is None and fold.version > self._written:

@@ -49,6 +49,10 @@ class MeasureStage(Stage[SourceFold]):
         """The input topics."""
         return self.names.inputs
 
+    def lives_on(self) -> dict[str, str]:
+        """Also the cells topic: what was counted is in no other log."""
+        return super().lives_on() | {self.names.cells: self.rebuild}
+
     def stamp(self, fold: SourceFold) -> int:
         """The fold's stamp."""
         return fold.stamp

@@ -8,15 +8,21 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from typing import NoReturn
 
+from agents.ending import explained, say
 from schemas import __version__
-from schemas.errors import PlanwatchError
+from streams.notes import remove_note
 from streams.settings import Settings
 from streams.telemetry.happenings import WorkerStarted, WorkerStopping
 
 #: SIGTERM: what is not finished by then is finished by the next owner from the log
-_STOP_S = 10.0
+_STOP_S = 9.5
+#: of it, for what sinks have not taken and no disk has either
+_SINKS_S = 2.0
+#: the signals that tell a stage to stop; a fork of `planwatch worker` begins with them blocked
+TOLD = {signal.SIGTERM, signal.SIGINT}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -44,12 +50,10 @@ def run_stage(name: str, settings: Settings) -> NoReturn:
     """Run a stage until it is told to stop, and end the process: no thread of a library may hold it up."""
     try:
         code = asyncio.run(_run(name, settings))
-    except PlanwatchError as error:
-        sys.stderr.write(f"planwatch {name}: {error}\n")
-        code = error.exit_code
     except BaseException as error:
-        sys.stderr.write(f"planwatch {name}: {error!r}\n")
-        code = 1
+        known = explained(error)
+        say(name, known)
+        code = known.exit_code
     logging.shutdown()
     sys.stderr.flush()
     sys.stdout.flush()
@@ -63,7 +67,8 @@ async def _run(name: str, settings: Settings) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _told_to_stop, ended)
+        loop.add_signal_handler(number, _told_to_stop, name, ended)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD)
     parts = await assemble(name, settings)
     stage = parts.stage
     assert stage is not None
@@ -73,13 +78,15 @@ async def _run(name: str, settings: Settings) -> int:
     if ended.is_set() and not starting.done():
         return 0
     await starting
-    parts.telemetry.tell(WorkerStarted(__version__, parts.page.address))
+    address = parts.page.address
+    parts.telemetry.tell(WorkerStarted(__version__, address))
     await waiting
     parts.telemetry.tell(WorkerStopping("told to stop"))
     await stage.stop()
     if parts.exporters is not None:
-        await parts.exporters.stop()
+        await parts.exporters.stop(_SINKS_S)
     await parts.page.stop()
+    remove_note(settings.data_dir, name, address)
     return 0
 
 
@@ -88,9 +95,16 @@ def _one_line(failed: threading.ExceptHookArgs) -> None:
     logging.getLogger("planwatch").error("a library's thread ended: %r", failed.exc_value)
 
 
-def _told_to_stop(ended: asyncio.Event) -> None:
-    """Stop, and be gone in ten seconds even if the loop stands still."""
+def _told_to_stop(name: str, ended: asyncio.Event) -> None:
+    """Stop, and be gone in ten seconds even if the loop stands still; being told again changes nothing."""
+    if ended.is_set():
+        return
     ended.set()
-    timer = threading.Timer(_STOP_S, os._exit, [1])
+    timer = threading.Timer(_STOP_S, partial(_give_up, name))
     timer.daemon = True
     timer.start()
+
+
+def _give_up(name: str) -> None:
+    say(name, f"not finished {_STOP_S:.0f} s after being told to stop — what was not written is read again")
+    os._exit(1)

@@ -10,6 +10,7 @@ from typing import Any
 
 from faust.types import TP
 
+from agents.bounds import REBUILD_ALL
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.incident import Reason
@@ -31,6 +32,7 @@ class RespondStage(Stage[Response]):
     """Folds the inbox topic."""
 
     name = "respond"
+    rebuild = REBUILD_ALL
 
     def __init__(
         self,
@@ -118,7 +120,8 @@ class RespondStage(Stage[Response]):
 
     async def _commit(self, tp: TP, fold: Response) -> None:
         now = self.wiring.clock.now_ms()
-        if self._version <= self._written or not (fold.changed or now - self._written_ms > _AT_LEAST_MS):
+        due = fold.changed or self._stopping or now - self._written_ms > _AT_LEAST_MS
+        if self._version <= self._written or not due:
             return
         changelog = self.names.changelog(self.name, tp.topic)
         rows, commit_row = fold.commit()
@@ -153,12 +156,24 @@ class RespondStage(Stage[Response]):
         return [self._tick_loop()]
 
     async def _tick_loop(self) -> None:
-        """Only the ready owner appends ticks."""
+        """Only the ready owner appends ticks; what it says about its outbox goes with them."""
         tick = Tick().model_dump_json().encode()
         while True:
             await asyncio.sleep(self.settings.respond.tick_s)
+            self._tell_what_is_full()
             if self.folds:
                 await self.sender.confirmed([await self.sender.send(self.names.inbox, tick, key=b"tick")])
+
+    def _tell_what_is_full(self) -> None:
+        """Not ready while notices wait for which there is no place."""
+        fold = self.fold()
+        full = self.dispatcher.full if self.dispatcher is not None else []
+        if full or (fold is not None and fold.full):
+            where = ", ".join(full) or "all channels together"
+            text = f"no place for another notice ({where}); see `planwatch channels test NAME`"
+            self.health.block("outbox_full", text, tell=True)
+        else:
+            self.health.clear("outbox_full")
 
     async def stop(self) -> None:
         """Finish what is being sent within its time, then leave."""

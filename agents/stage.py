@@ -9,7 +9,6 @@ process that is half alive is worse than none.
 import asyncio
 import logging
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -17,12 +16,14 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.watch import Watch, check_end
+from agents.bounds import REBUILD, REBUILD_ALL, check_acknowledged, check_end
+from agents.ending import explained, say
+from agents.watch import Watch
 from schemas.catalogue import Catalogue
 from schemas.errors import BrokerError, PlanwatchError, StateError
 from schemas.records import CatalogueRecord
 from streams.app import StageApp, Wiring, make_app
-from streams.state import Sender, read_changelog
+from streams.state import Sender, collector_still, read_changelog
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import RecordsLostUnread, StateRestored, WorkerFailed
 from streams.transport import Consumer, Records
@@ -35,6 +36,8 @@ class Stage(ABC, Generic[Fold]):
     """One stage in one process."""
 
     name: ClassVar[str]
+    #: what mends a log or a changelog that is not the one it was
+    rebuild: ClassVar[str] = REBUILD
 
     def __init__(self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry) -> None:
         self.wiring = wiring
@@ -58,6 +61,11 @@ class Stage(ABC, Generic[Fold]):
     @abstractmethod
     def inputs(self) -> tuple[str, ...]:
         """The topics this stage folds."""
+
+    def lives_on(self) -> dict[str, str]:
+        """Topics that must stay the ones they are, each with what mends it if one does not."""
+        logs = (*self.inputs(), *(self.names.changelog(self.name, topic) for topic in self.inputs()))
+        return dict.fromkeys(logs, self.rebuild) | {self.names.inbox: REBUILD_ALL}
 
     @abstractmethod
     async def recover(self, tp: TP) -> Fold:
@@ -139,12 +147,7 @@ class Stage(ABC, Generic[Fold]):
         """Reading begins where the fold ends, and nothing in between was deleted unread."""
         self._begun.add(tp)
         sought = self.consumer.sought.get(tp)
-        if sought is not None and sought > stamp + 1:
-            raise StateError(
-                f"{tp.topic}/{tp.partition} was acknowledged up to {sought}, but its state ends at {stamp}: "
-                "the changelog is not the one it was",
-                remedy="`planwatch rebuild` counts anew what is in the log",
-            )
+        check_acknowledged(tp, stamp, sought, self.rebuild)
         needed = stamp + 1 if sought is None else sought
         begin = (await self.consumer.earliest_offsets(tp))[tp]
         if begin > needed and stamp >= 0:
@@ -210,10 +213,13 @@ class Stage(ABC, Generic[Fold]):
             if had:
                 await self.lost(tp)
             began = self.wiring.clock.now_ms()
-            fold = await self.recover(tp)
+            with collector_still():
+                fold = await self.recover(tp)
             seconds = (self.wiring.clock.now_ms() - began) / 1000
             self.telemetry.tell(StateRestored(tp.topic, tp.partition, self.stamp(fold), seconds))
-            check_end(tp, self.stamp(fold), (await self.consumer.ends(tp))[tp])
+            stamp = self.stamp(fold)
+            check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
+            check_acknowledged(tp, stamp, await self.consumer.acknowledged(tp), self.rebuild)
             self.folds[tp] = fold
             await self.owned(tp)
             self._recovering.pop(tp, None)
@@ -269,6 +275,7 @@ class Stage(ABC, Generic[Fold]):
     async def start(self) -> None:
         """Start the Faust app and the loops beside it."""
         self.health.block("starting", "not yet given its partitions")
+        self.watch.moving_since_ms = self.wiring.clock.now_ms()
         try:
             await self.app.start()
         except KafkaError as error:
@@ -276,11 +283,8 @@ class Stage(ABC, Generic[Fold]):
                 f"Kafka at {self.settings.kafka.bootstrap} cannot be used: {error!r}",
                 remedy="planwatch doctor",
             ) from error
-        watch = self.watch
-        self._tasks = [
-            asyncio.create_task(self.guard(loop))
-            for loop in (*self.loops(), watch.tell_alerts(), watch.watch_broker(), watch.watch_progress())
-        ]
+        loops = (*self.loops(), *self.watch.loops())
+        self._tasks = [asyncio.create_task(self.guard(loop)) for loop in loops]
 
     async def guard(self, loop: Coroutine[Any, Any, None]) -> None:
         """Await it; what it raises ends the process."""
@@ -304,10 +308,10 @@ class Stage(ABC, Generic[Fold]):
 
     def fail(self, error: BaseException) -> None:
         """End the process with one line and the error's exit code."""
-        self.telemetry.tell(WorkerFailed(str(error) or repr(error)))
+        known = explained(error)
+        self.telemetry.tell(WorkerFailed(known.what, known.remedy))
         if not isinstance(error, PlanwatchError):
             log.error("an unforeseen error", exc_info=error)
-        sys.stderr.write(f"planwatch {self.name}: {error if str(error) else repr(error)}\n")
-        sys.stderr.flush()
+        say(self.name, known)
         logging.shutdown()
-        self.die(getattr(error, "exit_code", 1))
+        self.die(known.exit_code)

@@ -4,12 +4,15 @@ Every reason that is not a passing one becomes an alert like any other, through 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from schemas.errors import BrokerError, LogTruncatedError
+from agents.bounds import check_end
+from agents.topics import Topics
+from schemas.errors import BrokerError
 from schemas.records import SelfAlert
 from streams.telemetry import Reason
 from streams.telemetry.happenings import ProgressStalled, ReasonChanged
@@ -32,6 +35,11 @@ class Watch:
         self._seen: dict[TP, tuple[object, int]] = {}
         self.refused_since_ms: int | None = None
         self.moving_since_ms: int | None = None
+        self.topics = Topics(stage.settings.kafka, stage.lives_on())
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """What watches while the process lives."""
+        return [self.tell_alerts(), self.watch_broker(), self.watch_progress(), self.watch_topics()]
 
     def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
         """Tell the people on call that something is wrong with this stage, or well again."""
@@ -60,7 +68,7 @@ class Watch:
 
     def _on_reason(self, reason: Reason, on: bool) -> None:
         self._stage.telemetry.tell(ReasonChanged(reason.name, "on" if on else "off", reason.text))
-        if not reason.blocking:
+        if reason.told:
             self.alert(reason.name, reason.text, on=on)
 
     async def watch_broker(self) -> None:
@@ -77,6 +85,12 @@ class Watch:
             else:
                 where = self._stage.settings.kafka.bootstrap
                 self._stage.health.block("kafka", f"no broker of {where} answers; nothing is lost, all waits")
+
+    async def watch_topics(self) -> None:
+        """End the process when a topic that it lives on is gone, or another one by the same name."""
+        while True:
+            await self.topics.check()
+            await asyncio.sleep(_WATCH_S)
 
     def acknowledged(self, *, taken: bool) -> None:
         """The broker took an acknowledgement, or refused it."""
@@ -101,7 +115,9 @@ class Watch:
             (self.refused_since_ms, "the group refuses our acknowledgements"),
         ):
             if since_ms is not None and now_ms - since_ms > self._limit_ms:
-                raise BrokerError(f"{what} for {self._limit_ms / 1000:.0f} s", remedy="start again")
+                raise BrokerError(
+                    f"{what} for {self._limit_ms / 1000:.0f} s", remedy="it is safe to start again"
+                )
 
     async def _check_partitions(self) -> None:
         stage = self._stage
@@ -114,7 +130,7 @@ class Watch:
             return  # the broker's silence is watched apart
         for tp, end in ends.items():
             if tp in stage.folds:
-                check_end(tp, stamps[tp], end)
+                check_end(tp, stamps[tp], end, stage.rebuild)
                 await self._check_progress(tp, stage.progress(stage.folds[tp]), end)
 
     async def _check_progress(self, tp: TP, here: object, end: int) -> None:
@@ -135,16 +151,3 @@ class Watch:
     @property
     def _limit_ms(self) -> float:
         return self._stage.settings.kafka.stall_s * 1000
-
-
-def check_end(tp: TP, stamp: int, end: int) -> None:
-    """Refuse to go on where a topic ends before what was already counted of it.
-
-    Raises LogTruncatedError: the topic was deleted, re-created or cut, and figures would be wrong.
-    """
-    if stamp >= end:
-        raise LogTruncatedError(
-            f"{tp.topic}/{tp.partition} ends at offset {end}, but was counted up to {stamp}: "
-            "it was re-created or cut",
-            remedy="if that was meant, `planwatch rebuild` counts anew what is in the log",
-        )

@@ -6,7 +6,9 @@ here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import gc
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -22,6 +24,27 @@ Apply = Callable[[bytes, bytes | None], None]
 _SLICE = 2000
 #: a changelog that gives nothing for so long cannot be read
 _STILL_S = 60.0
+_REMEDY = "look at the broker; it is safe to start again"
+
+
+class _Collector:
+    """How many readers want Python's garbage collector to keep still."""
+
+    still = 0
+
+
+@contextmanager
+def collector_still() -> Iterator[None]:
+    """No search for garbage meanwhile: a million cells that are read back are all alive, and looking at them
+    again and again takes twice the time that reading does. May be nested and overlap."""
+    _Collector.still += 1
+    gc.disable()
+    try:
+        yield
+    finally:
+        _Collector.still -= 1
+        if not _Collector.still:
+            gc.enable()
 
 
 async def read_changelog(bootstrap: str, topic: str, partition: int, apply: Apply) -> int:
@@ -38,7 +61,9 @@ async def read_changelog(bootstrap: str, topic: str, partition: int, apply: Appl
         await consumer.start()
         return await _read_to_end(consumer, tp, apply)
     except (KafkaError, TimeoutError) as error:
-        raise BrokerError(f"changelog {topic}/{partition} cannot be read: {error!r}") from error
+        raise BrokerError(
+            f"changelog {topic}/{partition} cannot be read: {error!r}", remedy=_REMEDY
+        ) from error
     finally:
         await consumer.stop()
 
@@ -98,7 +123,9 @@ class Sender:
         try:
             pending = await self._producer().send(topic, key, value, partition, None, headers)
         except Exception as error:
-            raise StateError(f"a record for {topic} was not taken by the producer: {error!r}") from error
+            raise StateError(
+                f"a record for {topic} was not taken by the producer: {error!r}", remedy=_REMEDY
+            ) from error
         return cast("asyncio.Future[Any]", pending)
 
     async def rows(self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
@@ -113,6 +140,8 @@ class Sender:
             async with asyncio.timeout(self._timeout_s):
                 await asyncio.gather(*pending)
         except TimeoutError as error:
-            raise StateError(f"the broker did not confirm a write within {self._timeout_s:.0f} s") from error
+            raise StateError(
+                f"the broker did not confirm a write within {self._timeout_s:.0f} s", remedy=_REMEDY
+            ) from error
         except KafkaError as error:
-            raise StateError(f"a write was not confirmed by the broker: {error!r}") from error
+            raise StateError(f"a write was not confirmed by the broker: {error!r}", remedy=_REMEDY) from error

@@ -19,6 +19,7 @@ from schemas.errors import BrokerError
 
 SCHEME = "planwatch"
 Records = list[ConsumerRecord]
+_REMEDY = "look at the broker; it is safe to start again"
 #: what the client raises for a partition that is being shared out anew
 _MOVING = (IllegalStateError, AssertionError)
 
@@ -104,8 +105,15 @@ class Consumer(driver.Consumer):
             return False
         except KafkaError as error:
             where = sorted(map(str, wanted))
-            raise BrokerError(f"offsets of {where} were not committed: {error!r}") from error
+            raise BrokerError(f"offsets of {where} were not committed: {error!r}", remedy=_REMEDY) from error
         return True
+
+    async def acknowledged(self, tp: TP) -> int | None:
+        """The offset before which nothing needs reading again, asked of the broker; None: there is none."""
+        thread = self._thread
+        wanted = TopicPartition(tp.topic, tp.partition)
+        offset: int | None = await thread.call_thread(thread._ensure_consumer().committed, wanted)
+        return offset
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions a topic has, as far as this client knows; also where it is not the leader."""

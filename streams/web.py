@@ -34,7 +34,7 @@ class StagePage:
         self, host: str, port: int, telemetry: Telemetry, *, health: Health, status: Source = dict
     ) -> None:
         self._host = host
-        self._wanted = port
+        self.wanted = port
         self._telemetry = telemetry
         self._health = health
         self._sources: dict[str, Source] = {"/status": status}
@@ -62,11 +62,11 @@ class StagePage:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._wanted).start()
+            await web.TCPSite(runner, self._host, self.wanted).start()
         except OSError as error:
             await runner.cleanup()
             raise PlanwatchError(
-                f"{self._host}:{self._wanted} cannot be listened on: {error.strerror or error}",
+                f"{self._host}:{self.wanted} cannot be listened on: {error.strerror or error}",
                 remedy="free the port, or set PLANWATCH_WEB__*_PORT (0 takes a free one)",
             ) from error
         self._runner = runner

@@ -109,6 +109,11 @@ class Dispatcher:
         """The channels that fail now."""
         return sorted(name for name, one in self._runners.items() if one.failing)
 
+    @property
+    def full(self) -> list[str]:
+        """The channels for which more notices wait than they have places."""
+        return sorted(name for name, one in self._runners.items() if one.lane.full)
+
     async def submit(self, notice: Notice) -> None:
         """Take a notice to be sent; does not wait for it. A notice that is already here changes nothing."""
         if self.failure is not None:

@@ -67,6 +67,11 @@ class Lane:
         """Notices that wait, are being sent, or will be in a digest."""
         return len(self._queue) + len(self._sending) + len(self._overflow)
 
+    @property
+    def full(self) -> bool:
+        """Notices did not fit and wait for a digest."""
+        return bool(self._overflow)
+
     def put(self, notice: Notice) -> None:
         """Take a notice: queued, or kept for a digest; one that is already here changes nothing."""
         known = [one.notice for one in (*self._queue, *self._sending)]

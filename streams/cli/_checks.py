@@ -112,7 +112,7 @@ def _influx(settings: Settings) -> Iterator[Line]:
 
 
 def _pages(settings: Settings) -> Iterator[Line]:
-    for stage, address in stage_addresses(settings.web).items():
+    for stage, address in stage_addresses(settings.web, settings.data_dir).items():
         yield _page(stage, address)
 
 

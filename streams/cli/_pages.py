@@ -4,8 +4,10 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from streams.notes import read_note
 from streams.settings import WebSettings
 
 #: addresses that one listens on but cannot call
@@ -27,11 +29,14 @@ class Answer(NamedTuple):
         return value if isinstance(value, dict) else {}
 
 
-def stage_addresses(web: WebSettings) -> Mapping[str, str]:
-    """Stage → address of its page; an empty address where the port was left to chance."""
+def stage_addresses(web: WebSettings, data_dir: Path) -> Mapping[str, str]:
+    """Stage → address of its page. A port left to chance is in the worker's note; without one it is empty."""
     host = _ANY.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)
     ports = {"measure": web.measure_port, "evaluate": web.evaluate_port, "respond": web.respond_port}
-    return {stage: f"http://{host}:{port}" if port else "" for stage, port in ports.items()}
+    return {
+        stage: f"http://{host}:{port}" if port else read_note(data_dir, stage)
+        for stage, port in ports.items()
+    }
 
 
 def ask(url: str, timeout_s: float = 3.0) -> Answer:

@@ -44,7 +44,7 @@ def command(
         return
     answering = [
         f"{stage} at {address}"
-        for stage, address in stage_addresses(settings.web).items()
+        for stage, address in stage_addresses(settings.web, settings.data_dir).items()
         if address and ask(f"{address}/-/healthy").status == 200
     ]
     if answering:

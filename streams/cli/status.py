@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+_NO_PORT = "its port is 0, and no worker has left a note of the one it took in PLANWATCH_DATA_DIR"
+
 
 def command(
     as_json: Annotated[
@@ -20,9 +22,10 @@ def command(
     from streams.settings import load_settings
 
     stages: dict[str, dict[str, Any]] = {}
-    for stage, address in stage_addresses(load_settings().web).items():
+    settings = load_settings()
+    for stage, address in stage_addresses(settings.web, settings.data_dir).items():
         if not address:
-            stages[stage] = {"ready": False, "reasons": {"no_port": "its port is 0: set it to ask for it"}}
+            stages[stage] = {"ready": False, "reasons": {"no_port": _NO_PORT}}
             continue
         answer = ask(f"{address}/status")
         stages[stage] = answer.as_json() or {"ready": False, "reasons": {"no_answer": answer.body[:200]}}

@@ -1,14 +1,15 @@
 """Run the stages: `planwatch worker` all three as processes, `planwatch worker measure` one.
 
 The parent only watches: it passes SIGTERM and SIGINT on, and when one stage ends it ends the others and takes
-over the exit code, so that an installation never runs half. Whoever starts it (systemd, a container) starts
-it again; state is safe at any moment.
+over the exit code, so that an installation never runs half, and says which one it was. Whoever starts it
+(systemd, a container) starts it again; state is safe at any moment.
 """
 
 import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import partial
 from types import FrameType
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_TOLD = {signal.SIGTERM, signal.SIGINT}
 #: seconds that a child told to stop may take
 _PATIENCE_S = 15
 
@@ -42,7 +42,7 @@ def command(
     127.0.0.1, ports 6066 to 6068. A second worker on the same Kafka shares the work or stands by; give it
     other ports (PLANWATCH_WEB__MEASURE_PORT…).
     """
-    from agents.process import end_with_parent, preload, run_stage
+    from agents.process import TOLD, end_with_parent, preload, run_stage
     from streams.admin import check_topics
     from streams.app import STAGES
     from streams.catalogue import default_folder, load_catalogue
@@ -58,13 +58,12 @@ def command(
 
     def run(name: str) -> None:
         end_with_parent(parent)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
         run_stage(name, settings)
 
     preload()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, TOLD)
     children = {_fork(partial(run, name)): name for name in STAGES}
-    sys.exit(_supervise(children))
+    sys.exit(_Parent(children).watch(TOLD))
 
 
 def _fork(run: "Callable[[], None]") -> int:
@@ -77,35 +76,59 @@ def _fork(run: "Callable[[], None]") -> int:
     return pid
 
 
-def _supervise(children: dict[int, str]) -> int:
-    """Wait for the children; the first that ends, ends the rest. Gives the exit code of the first that
-    failed.
+class _Parent:
+    """Waits for the children; the first that ends, ends the rest.
 
     A child that does not end in time is killed: its state is safe.
     """
-    code = 0
 
-    def pass_on(_number: int, _frame: FrameType | None) -> None:
-        _signal_all(children, signal.SIGTERM)
+    def __init__(self, children: dict[int, str]) -> None:
+        self._children = children
+        self._stopping = False
+        self._killed = False
+
+    def watch(self, told: "Iterable[signal.Signals]") -> int:
+        """Until all have ended; gives the exit code of the first that failed."""
+        for number in told:
+            signal.signal(number, self._pass_on)
+        signal.signal(signal.SIGALRM, self._kill)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
+        code = 0
+        while self._children:
+            pid, status = os.wait()
+            ended = os.waitstatus_to_exitcode(status)
+            if not self._stopping or ended not in (0, code):
+                self._say(self._children[pid], ended)
+            self._children.pop(pid, None)
+            code = code or (ended if ended >= 0 else 128 - ended)
+            if not self._stopping:
+                self._pass_on(signal.SIGTERM, None)
+        return code
+
+    def _pass_on(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        self._signal_all(signal.SIGTERM)
         signal.alarm(_PATIENCE_S)
 
-    def kill(_number: int, _frame: FrameType | None) -> None:
-        _signal_all(children, signal.SIGKILL)
+    def _kill(self, _number: int, _frame: FrameType | None) -> None:
+        self._killed = True
+        self._signal_all(signal.SIGKILL)
 
-    for number, handler in ((signal.SIGTERM, pass_on), (signal.SIGINT, pass_on), (signal.SIGALRM, kill)):
-        signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
-    while children:
-        pid, status = os.wait()
-        children.pop(pid, None)
-        ended = os.waitstatus_to_exitcode(status)
-        if ended != 0 and code == 0:
-            code = ended if ended > 0 else 128 - ended
-        pass_on(signal.SIGTERM, None)
-    return code
+    def _signal_all(self, number: int) -> None:
+        for pid in list(self._children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
-
-def _signal_all(children: dict[int, str], number: int) -> None:
-    for pid in list(children):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+    def _say(self, stage: str, ended: int) -> None:
+        """One line about a stage that ended by itself, or badly."""
+        if ended > 0:
+            what = f"{stage} ended with exit code {ended}; its own line says why"
+        elif ended == 0:
+            what = f"{stage} was told to stop"
+        elif self._killed:
+            what = f"{stage} did not stop within {_PATIENCE_S} s and was killed"
+        else:
+            what = f"{stage} was killed ({signal.Signals(-ended).name})"
+        others = "" if self._stopping else "; the other stages are stopped too"
+        sys.stderr.write(f"planwatch worker: {what}{others} — it is safe to start again\n")
+        sys.stderr.flush()

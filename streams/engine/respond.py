@@ -16,6 +16,7 @@ from schemas.incident import Incident, Reason
 from schemas.records import INBOX_RECORD, Acknowledge, Notice, Report, Silence, Solve, Tick
 from streams.engine.respond_page import page
 from streams.engine.respond_state import Outgoing, ResponseState
+from streams.engine.respond_tell import ordinary_places
 from streams.engine.respond_turn import Turn
 from streams.engine.rows import VersionedRows
 
@@ -69,6 +70,11 @@ class Response:
     def changed(self) -> bool:
         """Something other than time has changed since the last commit."""
         return self._changed
+
+    @property
+    def full(self) -> bool:
+        """So many notices wait for their receipts that one of an ordinary tier has no place."""
+        return len(self.state.outbox) >= ordinary_places(self._outbox)
 
     def incidents(self) -> list[Incident]:
         """Every incident that is kept: open ones first, gravest and newest first within."""

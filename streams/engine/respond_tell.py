@@ -216,7 +216,16 @@ class Telling:
 
     def _is_full(self, tier: str) -> bool:
         gravest = rank(self.catalogue, tier) == len(self.catalogue.ladder)
-        return len(self.state.outbox) >= (self.outbox if gravest else int(self.outbox * _ORDINARY_PART))
+        return len(self.state.outbox) >= (self.outbox if gravest else ordinary_places(self.outbox))
+
+
+def ordinary_places(outbox: int) -> int:
+    """The places of an outbox that are not kept for the gravest tier; at least one.
+
+    >>> ordinary_places(10_000), ordinary_places(1)
+    (9000, 1)
+    """
+    return max(1, int(outbox * _ORDINARY_PART))
 
 
 def notice_id(incident: str, why: str, to: Recipient) -> str:

@@ -65,7 +65,7 @@ class Exporters:
             await member.settle(version)
 
     async def pace(self) -> None:
-        """Wait while a sink that does take points is behind (a backfill); at once if it is down."""
+        """Wait while a sink that does take points is behind (a backfill); for the disk if it is down."""
         for member in self.members:
             await member.pace()
 

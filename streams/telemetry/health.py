@@ -9,11 +9,15 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """One thing that is wrong: `name` is bounded (a label), `text` is for people and says the remedy."""
+    """One thing that is wrong: `name` is bounded (a label), `text` is for people and says the remedy.
+
+    `told`: it does not pass by itself, so people are alerted.
+    """
 
     name: str
     text: str
     blocking: bool
+    told: bool
 
 
 Watcher = Callable[[Reason, bool], None]
@@ -32,7 +36,7 @@ class Health:
     """
 
     def __init__(self, blocking: Iterable[str] = ()) -> None:
-        self._reasons = {name: Reason(name, name.replace("_", " "), True) for name in blocking}
+        self._reasons = {name: Reason(name, name.replace("_", " "), True, False) for name in blocking}
         self._watchers: list[Watcher] = []
 
     @property
@@ -40,17 +44,25 @@ class Health:
         """No blocking reason stands."""
         return not any(reason.blocking for reason in self._reasons.values())
 
+    @property
+    def current(self) -> bool:
+        """What this process holds is true now: if it is not ready, then only for a sink's sake."""
+        return not any(reason.blocking and not reason.told for reason in self._reasons.values())
+
     def reasons(self) -> list[Reason]:
         """What stands now, blocking first, then by name."""
         return sorted(self._reasons.values(), key=lambda reason: (not reason.blocking, reason.name))
 
-    def block(self, name: str, text: str) -> None:
-        """Not ready for this reason until it is cleared; setting it again replaces the text."""
-        self._set(Reason(name, text, True))
+    def block(self, name: str, text: str, *, tell: bool = False) -> None:
+        """Not ready for this reason until it is cleared; setting it again replaces the text.
+
+        `tell`: people are alerted, as of a warning.
+        """
+        self._set(Reason(name, text, True, tell))
 
     def warn(self, name: str, text: str) -> None:
         """Ready, but not well for this reason until it is cleared; setting it again replaces the text."""
-        self._set(Reason(name, text, False))
+        self._set(Reason(name, text, False, True))
 
     def clear(self, name: str) -> None:
         """The reason is gone; clearing what does not stand changes nothing."""

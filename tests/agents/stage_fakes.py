@@ -71,6 +71,9 @@ class FakeConsumer:
     async def ends(self, *partitions: TP) -> dict[TP, int]:
         return {tp: self.ends_known.get(tp, 0) for tp in partitions}
 
+    async def acknowledged(self, tp: TP) -> int | None:
+        return self.committed.get(tp)
+
     async def at(self, tp: TP) -> int | None:
         return self.ends_known.get(tp)
 

@@ -4,7 +4,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
-from agents.watch import check_end
+from agents.bounds import check_end
 from schemas.errors import BrokerError, LogTruncatedError
 from tests.agents.test_measure_stage import SALES, Bench, order
 

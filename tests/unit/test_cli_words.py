@@ -13,6 +13,7 @@ from streams.cli._checks import WITHOUT_BROKER, examine
 from streams.cli._pages import ask, stage_addresses
 from streams.cli.doctor import settings_in_force
 from streams.cli.status import lines_of
+from streams.notes import leave_note, remove_note
 from streams.settings import InfluxSettings, Settings, WebSettings
 
 COUNTS = {"received": 9, "counted": 5, "duplicate": 1, "late": 2, "expired": 1, "refused": 2}
@@ -88,14 +89,25 @@ def test_settings_in_force_hide_secrets_and_name_the_variables() -> None:
     assert "geheim" not in "".join(shown.values())
 
 
-def test_addresses_can_be_called_even_where_everything_is_listened_on() -> None:
+def test_addresses_can_be_called_even_where_everything_is_listened_on(tmp_path: Path) -> None:
     web = WebSettings(host="0.0.0.0", measure_port=1, evaluate_port=0, respond_port=3)
 
-    assert stage_addresses(web) == {
+    assert stage_addresses(web, tmp_path) == {
         "measure": "http://127.0.0.1:1",
         "evaluate": "",
         "respond": "http://127.0.0.1:3",
     }
+
+
+def test_a_port_left_to_chance_is_found_by_the_workers_note(tmp_path: Path) -> None:
+    web = WebSettings(measure_port=0, evaluate_port=2, respond_port=3)
+    leave_note(tmp_path, "measure", "http://127.0.0.1:4711")
+
+    assert stage_addresses(web, tmp_path)["measure"] == "http://127.0.0.1:4711"
+    remove_note(tmp_path, "measure", "http://127.0.0.1:4712")  # another worker's
+    assert stage_addresses(web, tmp_path)["measure"] == "http://127.0.0.1:4711"
+    remove_note(tmp_path, "measure", "http://127.0.0.1:4711")
+    assert stage_addresses(web, tmp_path)["measure"] == ""
 
 
 def test_page_answers_are_told_apart(somebody: int) -> None:

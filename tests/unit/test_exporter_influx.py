@@ -198,9 +198,11 @@ async def test_without_a_file_memory_is_bounded_and_drops_its_oldest_counted(tmp
     await until(lambda: fake.calls)
     put(exporter, *range(2, 32))
     assert sample(telemetry, "planwatch_sink_dropped_points_total", sink="influx", reason="queue_full") == 20
-    assert "influx_drops" in {reason.name for reason in health.reasons()}
+    drops = next(reason for reason in health.reasons() if reason.name == "influx_drops")
+    assert (health.ready, health.current, drops.told) == (False, True, True)
     fake.answer = lambda _: WRITTEN
     await until(lambda: exporter.depth == 0 and not health.reasons())
+    assert health.ready
     assert once(fake.stored) == [line(1), *lines(22, 31)]
     await exporter.stop()
 
@@ -291,6 +293,23 @@ async def test_pace_waits_while_the_server_is_behind_and_not_when_it_is_down(tmp
     begun = time.monotonic()
     await exporter.pace()
     assert time.monotonic() - begun < 10
+    await exporter.stop(0.01)
+
+
+async def test_points_that_come_fast_while_the_server_is_down_go_to_disk_and_none_is_dropped(
+    tmp_path: Path,
+) -> None:
+    fake = FakeInflux(lambda _: DOWN)
+    telemetry = Telemetry("evaluate", process=False)
+    exporter = exporter_of(fake, output_settings(tmp_path, queue=40, linger_s=60.0), Health(), telemetry)
+    await exporter.start()
+    put(exporter, *range(1, 10))
+    await until(lambda: exporter.status()["failures"])
+    for number in range(10, 400):
+        put(exporter, number)
+        await exporter.pace()
+    assert sample(telemetry, "planwatch_sink_dropped_points_total", sink="influx", reason="queue_full") == 0
+    assert exporter.status()["waiting"] == 399
     await exporter.stop(0.01)
 
 

@@ -214,8 +214,10 @@ def test_a_silence_holds_back_missed_deadlines_and_the_end_too() -> None:
 
 def test_a_full_outbox_keeps_its_last_places_for_the_gravest_tier() -> None:
     inbox = Inbox(outbox=10)
+    assert not inbox.response.full
     inbox.add(*(one for i in range(12) for one in climb("orange", scope={"region": f"r{i}"})))
     assert len(inbox.response.pending()) == 9
+    assert inbox.response.full
     inbox.add(*(one for i in range(3) for one in climb("red", scope={"region": f"g{i}"})))
     assert [one.tier for one in inbox.response.pending()][9:] == ["red"]
     assert inbox.count(Reason.OUTBOX_FULL) > 0

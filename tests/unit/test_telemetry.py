@@ -204,3 +204,15 @@ def test_health_is_ready_when_only_warnings_stand_and_tells_each_change_once() -
     assert health.ready
     assert seen == [("sink", True), ("starting", False)]
     assert health.as_json() == {"ready": True, "reasons": {}, "warnings": {"sink": "still down"}}
+
+
+def test_a_full_sink_is_not_ready_and_told_but_what_is_held_stays_current() -> None:
+    health = Health()
+    health.block("sink_full", "no room", tell=True)
+    assert (health.ready, health.current) == (False, True)
+    health.block("recovering", "reading back")
+    assert not health.current
+    assert [(reason.name, reason.told) for reason in health.reasons()] == [
+        ("recovering", False),
+        ("sink_full", True),
+    ]

@@ -107,8 +107,13 @@ class InfluxExporter:
             await asyncio.shield(self._store.spill(self._delivery.most))
 
     async def pace(self) -> None:
-        """Wait, at most the patience, while a server that takes points is far behind."""
-        if self._store.waiting > self._limit // 4 and not self._stuck:
+        """Wait while much waits: for a server that takes points, at most the patience; else for the disk."""
+        if self._store.waiting <= self._limit // 4:
+            return
+        if self._stuck:
+            # memory must not be full before the guard has lingered; see `settle` for the shield
+            await asyncio.shield(self._store.spill(self._delivery.most))
+        else:
             await self._store.wait(lambda: self._store.waiting <= self._limit // 8, self._patience_s)
 
     @property

@@ -21,11 +21,16 @@ FAILURES_TO_WARN = 4
 UNREACHABLE = "influx_unreachable"
 REFUSES = "influx_refuses"
 DROPS = "influx_drops"
+#: why points are dropped when memory and file are past their limits: not ready until there is room again
+_FULL = ("queue_full", "spill_full")
 SPILL_FAILED = "influx_spill_failed"
 
 
 class Report:
-    """Tells what happens to points. `health` reasons only warn: figures that wait on disk are not lost."""
+    """Tells what happens to points.
+
+    Reasons only warn while points wait, for none is lost; what is past its limits is not ready.
+    """
 
     def __init__(self, telemetry: Telemetry, health: Health, url: str) -> None:
         self._telemetry = telemetry
@@ -65,7 +70,11 @@ class Report:
         """Points are lost for good."""
         if count:
             self._telemetry.tell(PointsDropped(SINK, reason, count))
-            self._health.warn(DROPS, f"points for InfluxDB are dropped, oldest first: {reason}")
+            text = f"points for InfluxDB are dropped, oldest first: {reason}"
+            if reason in _FULL:
+                self._health.block(DROPS, text, tell=True)
+            else:
+                self._health.warn(DROPS, text)
 
     def refused(self, reason: str, count: int, text: str, error: BaseException | None = None) -> None:
         """Figures that cannot become points."""

@@ -1,0 +1,57 @@
+"""The topics that a stage lives on: whether each is still there, and still the one it was.
+
+A topic that is deleted, or deleted and made anew, takes with it what the state builds on; the consumer's own
+view does not tell (it reads nothing, or from the beginning). Kafka gives each topic an id for its life. A
+broker without ids tells only of what is gone. Refuses to know what a stage does.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from schemas.errors import BrokerError, LogTruncatedError, TopicsError
+from streams.admin import Admin
+from streams.settings import KafkaSettings
+
+
+class Topics:
+    """Watches topics by name; `remedies` says for each what to do when it is not the one it was."""
+
+    def __init__(self, kafka: KafkaSettings, remedies: Mapping[str, str]) -> None:
+        self._kafka = kafka
+        self._remedies = dict(remedies)
+        self._known: dict[str, str] = {}
+        self._admin: Admin | None = None
+        # of our own: the loop's threads are waited for at the end, and a broker that hangs would hold that up
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="planwatch-topics")
+
+    async def check(self) -> None:
+        """TopicsError for a topic that is gone, LogTruncatedError for one that was made anew since the first
+        look; nothing while the broker does not answer."""
+        ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
+        if ids is not None:
+            self.compare(ids)
+
+    def compare(self, ids: Mapping[str, str]) -> None:
+        """Hold the ids against what was known before."""
+        for topic, remedy in self._remedies.items():
+            if topic not in ids:
+                raise TopicsError(f"topic {topic} was deleted", remedy=f"if that was meant: {remedy}")
+            if ids[topic] != self._known.setdefault(topic, ids[topic]):
+                raise LogTruncatedError(
+                    f"topic {topic} was deleted and made anew", remedy=f"if that was meant: {remedy}"
+                )
+
+    def _ask(self) -> dict[str, str] | None:
+        try:
+            if self._admin is None:
+                self._admin = Admin(self._kafka).__enter__()
+            return self._admin.ids(self._remedies)
+        except BrokerError:
+            self._close()
+            return None
+
+    def _close(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.__exit__()

@@ -1,0 +1,78 @@
+"""How a stage ends: one line that says what, where and what to do, its exit code, and nothing after it."""
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from agents.ending import explained
+from agents.topics import Topics
+from schemas.errors import LogTruncatedError, TopicsError
+from streams.settings import KafkaSettings
+from tests.agents.test_measure_stage import SALES, Bench
+
+LOGS = {"p.sales.v1": "mend it so", "p.cells.v1": "or so"}
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+def raised() -> BaseException:
+    try:
+        {}["absent"]
+    except KeyError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (TopicsError("topic p is gone", remedy="make it"), 4, ["topic p is gone — make it"]),
+        (KafkaConnectionError("away"), 4, ["away", "look at the broker", "safe to start again"]),
+        (raised(), 1, ["KeyError: 'absent'", "at test_stage_ending.py:", "safe to start again"]),
+    ],
+    ids=["ours", "Kafka's", "unforeseen"],
+)
+async def test_whatever_ends_a_stage_is_one_line_with_a_remedy(
+    bench: Bench, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, words: list[str]
+) -> None:
+    bench.stage.fail(error)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("planwatch measure: ")]
+    assert bench.exits == [code]
+    assert len(lines) == 1
+    assert [word for word in words if word not in lines[0]] == []
+
+
+def test_several_lines_of_an_error_become_one() -> None:
+    assert "\n" not in str(explained(ValueError("a\nb")))
+
+
+async def test_a_state_that_ends_before_what_was_acknowledged_ends_the_stage(bench: Bench) -> None:
+    async def recover(tp: object) -> object:
+        return bench.fold
+
+    bench.stage.recover = recover
+    bench.consumer.ends_known[SALES], bench.consumer.committed[SALES] = 100, 50
+    await bench.stage._recover(SALES, had=False)
+    assert bench.exits[:1] == [5]
+
+
+async def test_a_topic_that_is_gone_or_another_one_is_named_with_its_remedy(bench: Bench) -> None:
+
+    topics = Topics(KafkaSettings(), LOGS)
+    topics.compare({"p.sales.v1": "a", "p.cells.v1": "b"})
+    topics.compare({"p.sales.v1": "a", "p.cells.v1": "b"})
+    with pytest.raises(TopicsError, match=r"topic p\.sales\.v1 was deleted — .*mend it so"):
+        topics.compare({"p.cells.v1": "b"})
+    with pytest.raises(LogTruncatedError, match=r"topic p\.cells\.v1 was deleted and made anew — .*or so"):
+        topics.compare({"p.sales.v1": "a", "p.cells.v1": "c"})
+
+
+async def test_each_stage_watches_its_logs_its_changelogs_and_the_inbox(bench: Bench) -> None:
+    watched = bench.stage.lives_on()
+    assert {"planwatch.sales.v1", "planwatch-measure-sales-v1-changelog", "planwatch.cells.v1"} <= set(
+        watched
+    )
+    assert "--incidents" in watched["planwatch.inbox.v1"]
+    assert "--incidents" not in watched["planwatch.sales.v1"]
