@@ -3,9 +3,9 @@
 Where log and cells topic still begin at their beginnings and the catalogue never changed, everything is
 recounted from nothing. Else the recount learns (ids only) until it comes to a ledger from which on it knows
 everything: no other catalogue may have counted since, and, where the log's beginning is deleted, a whole
-`dedupe_horizon` of record time (or all of `dedupe_entries`) lies behind. From that ledger's numbers it goes on,
-and compares the pages whose panes begin after it. It believes that a catalogue was in force for measure as
-soon as evaluate put it into the cells topic.
+`dedupe_horizon` of record time (or all of `dedupe_entries`) lies behind. It goes on from that ledger's
+numbers, and compares the pages whose panes begin after it. It believes that a catalogue was in force for
+measure as soon as evaluate put it into the cells topic.
 
 A page is compared as of its stamp, or as of the newest ledger where that is higher: a ledger is written when
 every page up to its stamp is. In memory are the panes that may still grow, the ids that are remembered
@@ -32,6 +32,7 @@ from streams.engine.recount.measures import KindMeasures
 from streams.engine.recount.pages import RecountedPage, RecountedPages
 from streams.engine.recount.source import Admitted, Limits, LogRecord, Outcome, Pane, Recount
 from streams.engine.recount.written import Shelf, Source, WrittenPage, WrittenSource
+from streams.windows.spans import grain_of
 
 _PLACED = (Outcome.COUNTED, Outcome.LATE)
 
@@ -67,7 +68,7 @@ class SourceAudit:
         self._subject, self._written = subject, written
         self._shelf, self._findings = shelf, findings
         self._layout = layout_of(catalogue)
-        self._is_exact = subject.whole and subject.begin == 0 and written.floor < 0
+        self._is_exact = subject.whole and written.floor < 0 and _began_here(subject)
         self._recount = Recount(topic, catalogue, limits or Limits(), learning=not self._is_exact)
         measures = {kind.kind: KindMeasures(self._layout, kind) for kind in kinds_of(topic)}
         self._pages = RecountedPages(subject.source, self._layout, measures, self._up_to, room)
@@ -188,5 +189,13 @@ class SourceAudit:
         self._findings.differ(Difference(self._subject.source, key, leaf, what, written, ours))
 
 
+def _began_here(subject: Subject) -> bool:
+    """Whether the first record of the log is the first that was ever counted."""
+    newest = subject.written.newest
+    return subject.begin == 0 or (
+        newest is not None and newest.counts.received == newest.stamp + 1 - subject.begin
+    )
+
+
 def _pane(key: PageKey) -> Pane:
-    return Pane(key.grain, key.start_ms, key.known_ms)
+    return Pane(grain_of(key.grain), key.start_ms, key.known_ms)

@@ -7,7 +7,8 @@ with those that were met about the same time. Ids are kept as 96-bit hashes: no 
 A recount that cannot begin where everything began learns first, and what it learns is doubtful: the
 installation may have met the id earlier still, or may have refused it then. A doubtful id stays so until the
 installation has forgotten it for certain. Then the edge of the limit is doubtful too, because nobody knows
-where exactly the installation's buckets begin. About 150 bytes an id; never more than the limit and an eighth.
+where exactly the installation's buckets begin. About 150 bytes an id; an eighth more of them than the limit
+at most.
 """
 
 from collections import deque

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.events import EventKind
-from schemas.kpi import Measure, Range, Scalar
+from schemas.kpi import Range, Scalar
 from streams.cells.layout import Cell, Layout
 
 Condition = Scalar | list[Scalar] | Range
@@ -18,6 +18,7 @@ class KindMeasures:
     """The measures of a layout that events of one kind may add to.
 
     >>> from schemas.events import KINDS
+    >>> from schemas.kpi import Measure
     >>> from streams.cells.layout import layout_for
     >>> layout = layout_for([Measure(event="order", sum="amount"), Measure(event="order", max="delay")], ())
     >>> measures, cell = KindMeasures(layout, KINDS["order"]), list(layout.empty)

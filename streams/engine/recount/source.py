@@ -16,7 +16,8 @@ from schemas.records import Counts, Ledger
 from streams.cells.layout import Leaf
 from streams.engine.measure_read import VALUE_BYTES, EventReader
 from streams.engine.recount.ids import KnownIds, Sight
-from streams.windows.panes import Calendar, Grain, floor_minute
+from streams.windows.panes import Calendar, floor_minute
+from streams.windows.spans import PaneGrain
 
 Event = dict[str, Any]
 #: values that a source partition keeps apart, as a multiple of the dimension's limit
@@ -45,7 +46,7 @@ class Admitted(NamedTuple):
 class Pane(NamedTuple):
     """A pane and the start of the minute pane in which its events became known."""
 
-    grain: str
+    grain: PaneGrain
     start_ms: int
     known_ms: int
 
@@ -172,15 +173,15 @@ class Recount:
         if self.watermark_ms is None or minute + MINUTE_MS > self.watermark_ms:
             return Pane("m", minute, minute)
         known = floor_minute(self.watermark_ms)
-        kept: tuple[tuple[Grain, int], ...] = (
+        kept: tuple[tuple[PaneGrain, int], ...] = (
             ("m", self._installation.keep_minutes.ms),
             ("h", self._installation.keep_hours.ms),
             ("d", self._installation.keep_days.ms),
         )
         if known - minute > kept[-1][1]:
             return None
-        grain = next((grain for grain, keep_ms in kept if known - minute <= keep_ms), "d")
-        return Pane(grain, self._calendar.floor(grain, at_ms), known)
+        finest: PaneGrain = next(grain for grain, keep_ms in kept if known - minute <= keep_ms)
+        return Pane(finest, self._calendar.floor(finest, at_ms), known)
 
     def _advance(self, reached_ms: int) -> None:
         if self.watermark_ms is None or reached_ms > self.watermark_ms:

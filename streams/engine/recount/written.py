@@ -53,15 +53,14 @@ class WrittenPage(NamedTuple):
 class WrittenSource:
     """What was written of one source partition.
 
-    `floor`: up to here something may have been counted by another catalogue (−1: nothing). `earliest`: the
-    stamp of the first ledger that is still there. `unequal`: ledgers whose counts do not add up.
+    `floor`: up to here something may have been counted by another catalogue (−1: nothing). `unequal`: ledgers
+    whose counts do not add up.
     """
 
     pages: dict[PageKey, WrittenPage] = field(default_factory=dict)
     foreign: set[PageKey] = field(default_factory=set)
     ledgers: list[Ledger] = field(default_factory=list)
     newest: Ledger | None = None
-    earliest: int | None = None
     floor: int = -1
     unequal: list[Ledger] = field(default_factory=list)
     _every: int = 1
@@ -75,8 +74,6 @@ class WrittenSource:
 
     def hear(self, ledger: Ledger) -> None:
         """Take a ledger; one with a lower stamp is of an owner whose time is over."""
-        if self.earliest is None:
-            self.earliest = ledger.stamp
         if not _adds_up(ledger):
             self.unequal.append(ledger)
         if self.newest is not None and ledger.stamp <= self.newest.stamp:
