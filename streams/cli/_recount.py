@@ -12,11 +12,14 @@ from typing import NamedTuple
 
 import orjson
 
+from schemas.base import Scope
 from schemas.catalogue import Catalogue
 from schemas.errors import InputError, StateError, TopicsError
 from streams.broker import Reader, Stored
+from streams.engine.evaluate.packing import VALUES
 from streams.engine.recount.source import Admitted
 from streams.engine.recount.written import Shelf, Source, Written
+from streams.engine.rows import VersionedRows
 from streams.topics import Names
 
 #: pages in memory that may soon be replaced
@@ -118,6 +121,21 @@ class Installation:
                 elif record.value and name.startswith(b"values|"):
                     values += _values(record.value)
         return values
+
+    def settled(self, scope: Scope) -> dict[str, set[str]]:
+        """The values that evaluate keeps apart, for each dimension of the scope that has no more room."""
+        changelog = self._names.changelog("evaluate", self._names.cells)
+        if not scope or not self._reader.partitions(changelog):
+            return {}
+        rows = VersionedRows(b"")
+        for records in self._records("dimension values", (changelog, 0)):
+            for record in records:
+                if record.key and record.key.startswith((b"commit", VALUES)):
+                    rows.apply(record.key, record.value)
+        rows.recover()
+        found = {key.removeprefix(VALUES).decode(): set(orjson.loads(body)) for key, body in rows.items()}
+        limits = {one.id: one.limit for one in self._catalogue.dimensions if one.id in scope}
+        return {name: found[name] for name in limits if len(found.get(name, ())) >= limits[name]}
 
     def begin(self, source: Source) -> tuple[int, int]:
         """The first offset that its log still has, and the next one."""

@@ -146,7 +146,8 @@ class SourceAudit:
                 self._differ(key, (), "page", 1, None)
             else:
                 self._findings.uncompared[reason] += 1
-        self._findings.uncompared[Uncompared.OTHER_LAYOUT] += len(self._written.foreign)
+        if self._written.foreign:
+            self._findings.uncompared[Uncompared.OTHER_LAYOUT] += len(self._written.foreign)
         for ledger in self._written.unequal:
             counts = ledger.counts
             parts = counts.counted + counts.duplicate + counts.expired + counts.refused

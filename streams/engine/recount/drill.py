@@ -68,7 +68,7 @@ class Sum:
 class Drill:
     """Collects the records behind one figure: at most `most` of them, the newest, and the sums of all.
 
-    `settled` holds, for a dimension, the values that evaluate keeps apart; the others are `other` there.
+    `settled` holds, for a dimension that is full, the values that evaluate keeps apart; others are `other`.
     """
 
     def __init__(
@@ -86,7 +86,8 @@ class Drill:
         everything = {one.key: one for one in layout_of(catalogue).measures}
         self._named = everything if asked.kpi is None else asked.kpi.measures
         self._layout = layout_for(self._named.values(), self._names, installation.minor_digits)
-        self._digits = installation.minor_digits if asked.kpi and asked.kpi.unit.isupper() else None
+        is_money = asked.kpi is not None and asked.kpi.unit == installation.currency
+        self._digits = installation.minor_digits if is_money else None
         kinds = {kind for measure in self._named.values() for kind in measure.events}
         #: the kinds whose events may belong to it
         self.kinds = frozenset(KINDS if asked.kpi is None else kinds)
