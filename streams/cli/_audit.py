@@ -33,23 +33,22 @@ class Audit:
 
 def carry_out(installation: Installation, chosen: Chosen, catalogue: Catalogue, limits: Limits) -> Audit:
     """Audit the chosen source partitions, one after the other."""
-    audit, shelf = Audit(catalogue), PageFile()
-    sources = installation.sources(chosen)
-    written, whole = installation.written(shelf)
-    for source in sources:
-        values = installation.changelog(source, written)
-        begin, end = installation.begin(source)
-        of_it = written.sources.pop(source, WrittenSource())
-        until = of_it.stamp
-        audit.waiting += max(0, end - 1 - max(until, begin - 1))
-        if until < 0:
-            audit.uncounted.append(source)
-            continue
-        subject = Subject(source, of_it, begin, whole, values)
-        one = SourceAudit(subject, catalogue, shelf, audit.findings, limits=limits)
-        for records in installation.log(source, until):
-            one.take(records)
-        one.finish()
+    audit, sources = Audit(catalogue), installation.sources(chosen)
+    with PageFile() as shelf:
+        written, whole = installation.written(shelf)
+        for source in sources:
+            values = installation.changelog(source, written)
+            begin, end = installation.begin(source)
+            of_it = written.sources.pop(source, WrittenSource())
+            audit.waiting += max(0, end - 1 - max(of_it.stamp, begin - 1))
+            if of_it.stamp < 0:
+                audit.uncounted.append(source)
+                continue
+            subject = Subject(source, of_it, begin, whole, values)
+            one = SourceAudit(subject, catalogue, shelf, audit.findings, limits=limits)
+            for records in installation.log(source, of_it.stamp):
+                one.take(records)
+            one.finish()
     return audit
 
 

@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import orjson
 
@@ -30,9 +30,9 @@ _SEPARATOR = b"\x00"
 class PageFile:
     """A shelf for pages: the newest in memory, the others in a temporary file that goes with it.
 
-    >>> shelf = PageFile(fresh=1)
-    >>> for name in "abca": shelf.put(name, name.encode() * 2)
-    >>> shelf.get("a"), shelf.get("b")
+    >>> with PageFile(fresh=1) as shelf:
+    ...     for name in "abca": shelf.put(name, name.encode() * 2)
+    ...     shelf.get("a"), shelf.get("b")
     (b'aa', b'bb')
     """
 
@@ -40,8 +40,14 @@ class PageFile:
         self._room = fresh
         self._fresh: dict[Hashable, bytes] = {}
         self._places: dict[Hashable, tuple[int, int]] = {}
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the shelf
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the shelf
         self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def put(self, name: Hashable, value: bytes) -> None:
         """Keep it; the pages that have not been replaced for longest go to the file."""

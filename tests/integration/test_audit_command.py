@@ -19,6 +19,8 @@ from tests.servers.waiting import wait_until
 if TYPE_CHECKING:
     from tests.servers.kafka import KafkaCluster
 
+pytestmark = pytest.mark.timeout(300)
+
 #: 2026-11-20T10:00-08:00, a Friday in the middle of a month
 BEGIN_MS = 1_795_197_600_000
 MINUTE, HOUR = 60_000, 3_600_000
@@ -176,7 +178,6 @@ def assert_forged_page_is_named(shop: Shop) -> None:
 
     code, report = shop.audit("--topic", "sales.v1", "--partition", str(page.key.partition))
     [difference] = report["differences"]
-    told = planwatch(["audit", "--show", "1"], shop.env)
 
     assert code == 1
     assert report["equal"] is False
@@ -184,6 +185,3 @@ def assert_forged_page_is_named(shop: Shop) -> None:
     assert difference["page"]["start_ms"] == page.key.start_ms
     assert difference["page"]["number"] == page.key.number
     assert (difference["written"], difference["recounted"]) == (true + 100, true)
-    assert told.returncode == 1
-    assert "order.sum.amount: written" in told.stdout
-    assert "DIFFERENT" in told.stdout

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.base import Text
+from schemas.events import KINDS
 from schemas.kpi import Measure
-from schemas.records import CatalogueRecord, Counts, Ledger, Roster
+from schemas.records import CatalogueRecord, Counts, Ledger
 from streams.cells.layout import layout_of
 from streams.cells.page import decode_page, encode_page
 from streams.engine.recount.findings import (
@@ -17,6 +18,9 @@ from streams.engine.recount.findings import (
     cell_differences,
     ledger_differences,
 )
+from streams.engine.recount.measures import KindMeasures
+from streams.engine.recount.pages import RecountedPages
+from streams.engine.recount.source import Outcome, Pane, Verdict
 from tests.measure_builders import START_MS, TOPIC, catalogue, order, record
 from tests.recount_builders import Installation, audited, newest
 
@@ -253,13 +257,22 @@ def test_differences_beyond_the_most_are_only_counted() -> None:
     assert not findings.are_equal
 
 
-def test_roster_and_ledgers_tell_how_far_time_has_come() -> None:
-    from streams.engine.recount.written import Written
-    from tests.recount_builders import Memory
+def test_a_page_that_never_arrived_is_a_difference() -> None:
+    made = counted(log_of(20))
+    key = max(newest(made.cells))
+    made.cells = [one for one in made.cells if b'"page"' not in one or decode_page(one).key != key]
+    [difference] = audited(made, BOOK).differences
+    assert (difference.page, difference.what, difference.written) == (key, "page", None)
 
-    written = Written(BOOK, Memory(), whole=True)
-    written.take(Roster(partitions={TOPIC: 1}).model_dump_json().encode(), 0)
-    assert written.reached_ms is None
-    ledger = Ledger(topic=TOPIC, partition=0, stamp=5, watermark_ms=125_000)
-    written.take(ledger.model_dump_json().encode(), 0)
-    assert written.reached_ms == 120_000
+
+def test_event_beyond_the_offset_of_its_page_has_a_place_and_no_count() -> None:
+    layout, pane = layout_of(BOOK), Pane("m", START_MS, START_MS)
+    kinds = {"order": KindMeasures(layout, KINDS["order"])}
+    pages = RecountedPages((TOPIC, 0), layout, kinds, lambda key: 1 - key.number, room=1)
+    for at, name in enumerate("aab"):
+        verdict = Verdict(Outcome.COUNTED, pane, (name, "x"), 0)
+        event = {"kind": "order", "line": 1, "amount": 5, "quantity": 1}
+        pages.add(record(at, b""), event, verdict)
+    found = {key.number: page for key, page in pages.final(None)}
+    assert found[0].cells[("a", "x")][1] == 2
+    assert (found[1].first, found[1].cells) == (2, {})

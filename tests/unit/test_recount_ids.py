@@ -60,6 +60,7 @@ def test_what_was_learned_is_doubtful_until_it_was_silent_for_a_horizon() -> Non
     assert known.meet("b", MINUTE) is Sight.NEW
     assert known.meet("b", MINUTE) is Sight.REPEATED
     assert known.meet("a", 50 * MINUTE) is Sight.DOUBTFUL
+    assert known.meet("a", 50 * MINUTE) is Sight.DOUBTFUL
     assert known.meet("a", 100 * MINUTE) is Sight.DOUBTFUL  # its silence began anew
     assert known.meet("a", 170 * MINUTE) is Sight.NEW
     assert known.meet("a", 170 * MINUTE) is Sight.REPEATED

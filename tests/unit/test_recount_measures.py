@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from schemas.events import KINDS
-from schemas.kpi import Range
+from schemas.kpi import Measure, Range
 from streams.catalogue import default_folder, load_catalogue
 from streams.cells.fold import compile_fold
-from streams.cells.layout import layout_of
+from streams.cells.layout import layout_for, layout_of
 from streams.engine.measure_read import EventReader
 from streams.engine.recount.measures import KindMeasures, holds
 from tests.measure_builders import catalogue, encoded
@@ -63,3 +63,11 @@ def test_smallest_and_largest_keep_the_first_value_of_a_cell() -> None:
         "order.sum.amount": 1100,
         "refund.sum.amount": 0,
     }
+
+
+def test_nothing_is_added_of_a_field_that_was_not_sent() -> None:
+    layout = layout_for([Measure(event="review", sum="rating"), Measure(event="review", count=True)], ())
+    plain, cell = KindMeasures(layout, KINDS["review"]), list(layout.empty)
+    assert plain.add({"sentiment": "negative"}, cell, 0) == [0]
+    assert plain.add({"rating": 4}, cell, 0) == [0, 1]
+    assert dict(zip(layout.keys, cell, strict=True)) == {"review.count": 2, "review.sum.rating": 4}

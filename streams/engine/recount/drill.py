@@ -97,11 +97,6 @@ class Drill:
         #: how many records belong to it
         self.count = 0
 
-    @property
-    def end_ms(self) -> int:
-        """The pane end as of which the figure is looked at."""
-        return self._asked.end_ms
-
     def take(self, source: Source, record: LogRecord, event: Event | None, verdict: Verdict) -> None:
         """Take one recounted record."""
         if event is None or verdict.outcome not in _COUNTED or not self._belongs(event, verdict):
