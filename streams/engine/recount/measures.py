@@ -22,12 +22,17 @@ class KindMeasures:
     >>> from streams.cells.layout import layout_for
     >>> layout = layout_for([Measure(event="order", sum="amount"), Measure(event="order", max="delay")], ())
     >>> measures, cell = KindMeasures(layout, KINDS["order"]), list(layout.empty)
-    >>> measures.add({"amount": 1999}, cell, 250); layout.keys, cell
+    >>> touched = measures.add({"amount": 1999}, cell, 250)
+    >>> layout.keys, cell
     (('order.max.delay', 'order.sum.amount'), [250, 1999])
     """
 
     def __init__(self, layout: Layout, kind: EventKind) -> None:
-        self._measures = [(at, one) for at, one in enumerate(layout.measures) if kind.kind in one.events]
+        self._measures = [
+            (at, one.how, one.field, tuple(one.where.items()))
+            for at, one in enumerate(layout.measures)
+            if kind.kind in one.events
+        ]
         fields = kind.model.model_fields
         self._defaults = {name: field.default for name, field in fields.items() if not field.is_required()}
 
@@ -35,12 +40,13 @@ class KindMeasures:
         """Count the event in the cell; gives the columns to which it added anything."""
         seen = {**self._defaults, **event, "delay": delay_ms}
         touched = []
-        for at, measure in self._measures:
-            if all(holds(seen.get(name), wanted) for name, wanted in measure.where.items()):
-                value = 1 if measure.field is None else seen.get(measure.field)
-                if value is not None:
-                    cell[at] = _merged(measure.how, cell[at], value)
-                    touched.append(at)
+        for at, how, field, conditions in self._measures:
+            if conditions and not all(holds(seen.get(name), wanted) for name, wanted in conditions):
+                continue
+            value = 1 if field is None else seen.get(field)
+            if value is not None:
+                cell[at] = _merged(how, cell[at], value)
+                touched.append(at)
         return touched
 
 

@@ -96,11 +96,16 @@ class Recount:
         self, topic: str, catalogue: Catalogue, limits: Limits = _LIMITS, *, learning: bool = False
     ) -> None:
         installation = catalogue.installation
-        self._installation = installation
+        self._future_ms, self._disorder_ms = installation.future_limit.ms, installation.disorder.ms
+        self._kept: tuple[tuple[PaneGrain, int], ...] = (
+            ("m", installation.keep_minutes.ms),
+            ("h", installation.keep_hours.ms),
+            ("d", installation.keep_days.ms),
+        )
         self._calendar = Calendar(installation.time_zone, installation.week_start)
         self._reader = EventReader(kinds_of(topic), catalogue, limits.value_bytes)
-        self._dimensions = catalogue.dimensions
-        self._admitted: dict[str, set[str]] = {one.id: set() for one in catalogue.dimensions}
+        self._rooms = [(one.id, one.limit * _SHARE) for one in catalogue.dimensions]
+        self._admitted: dict[str, set[str]] = {name: set() for name, _ in self._rooms}
         self.ids = KnownIds(installation.dedupe_horizon.ms, limits.dedupe_entries, learning=learning)
         self.watermark_ms: int | None = None
         self.seen = dict.fromkeys(Outcome, 0)
@@ -120,7 +125,7 @@ class Recount:
             Outcome.DOUBTFUL: 0,
         }
         self.other = ledger.other
-        self._admitted = {one.id: set() for one in self._dimensions}
+        self._admitted = {name: set() for name, _ in self._rooms}
         for name, value, offset in values:
             if name in self._admitted and offset <= ledger.stamp:
                 self._admitted[name].add(value)
@@ -149,7 +154,7 @@ class Recount:
         return verdict
 
     def _judge(self, record: LogRecord, event: Event | None) -> Verdict:
-        if event is None or event["occurred_at"] > record.timestamp + self._installation.future_limit.ms:
+        if event is None or event["occurred_at"] > record.timestamp + self._future_ms:
             return Verdict(Outcome.REFUSED)
         sight = self.ids.meet(event["event_id"], record.timestamp)
         if sight is Sight.REPEATED:
@@ -162,7 +167,7 @@ class Recount:
             return Verdict(Outcome.EXPIRED)
         is_on_time = pane.grain == "m" and pane.start_ms == pane.known_ms
         if is_on_time:
-            self._advance(min(at, record.timestamp) - self._installation.disorder.ms)
+            self._advance(min(at, record.timestamp) - self._disorder_ms)
         outcome = Outcome.COUNTED if is_on_time else Outcome.LATE
         leaf = self._leaf(event.get("dimensions") or {})
         return Verdict(outcome, pane, leaf, max(0, record.timestamp - at))
@@ -173,14 +178,9 @@ class Recount:
         if self.watermark_ms is None or minute + MINUTE_MS > self.watermark_ms:
             return Pane("m", minute, minute)
         known = floor_minute(self.watermark_ms)
-        kept: tuple[tuple[PaneGrain, int], ...] = (
-            ("m", self._installation.keep_minutes.ms),
-            ("h", self._installation.keep_hours.ms),
-            ("d", self._installation.keep_days.ms),
-        )
-        if known - minute > kept[-1][1]:
+        if known - minute > self._kept[-1][1]:
             return None
-        finest: PaneGrain = next(grain for grain, keep_ms in kept if known - minute <= keep_ms)
+        finest = next(grain for grain, keep_ms in self._kept if known - minute <= keep_ms)
         return Pane(finest, self._calendar.floor(finest, at_ms), known)
 
     def _advance(self, reached_ms: int) -> None:
@@ -191,10 +191,10 @@ class Recount:
         """Its values, or `other` where a dimension has too many."""
         leaf = []
         moved = False
-        for dimension in self._dimensions:
-            value, admitted = dimensions.get(dimension.id) or UNKNOWN, self._admitted[dimension.id]
+        for name, room in self._rooms:
+            value, admitted = dimensions.get(name) or UNKNOWN, self._admitted[name]
             if value not in admitted and value not in (UNKNOWN, OTHER):
-                if len(admitted) < dimension.limit * _SHARE:
+                if len(admitted) < room:
                     admitted.add(value)
                 else:
                     value, moved = OTHER, True
