@@ -130,15 +130,30 @@ def test_a_catalogue_with_other_words_and_the_same_rules_changes_nothing() -> No
     assert audited(made, BOOK).pages == 20
 
 
-def test_a_repetition_of_what_was_only_learned_leaves_its_pane_out() -> None:
+def test_an_event_that_may_or_may_not_be_a_repetition_leaves_its_pane_out() -> None:
     log = log_of(180)
-    log[100] = record(100, order("e75", START_MS + 100 * MINUTE))
+    # minute: 5 X | 10 deleted | 55 X, repeated | 79 the ledger | 90 X: 5 is forgotten, 55 may have counted
+    for minute in (55, 90):
+        log[minute] = record(minute, order("e5", START_MS + minute * MINUTE))
+    log[91] = record(91, order("e91", START_MS + 90 * MINUTE))
     made = counted(log)
+    assert made.fold.ledger().counts.duplicate == 1
     found = audited(made, BOOK, deleted=10, forgotten=1)
     assert found.are_equal
-    assert made.fold.ledger().counts.duplicate == 1
-    shared = record(181, order("e110", START_MS + 100 * MINUTE))
-    assert shared.offset == 181
+    assert found.uncompared[Uncompared.DOUBTFUL] == 1
+    assert found.pages == 98
+
+
+def test_what_was_counted_before_the_first_catalogue_that_is_left_is_not_compared() -> None:
+    made = counted(log_of(60))
+    made.cells.insert(
+        len(made.cells) // 2, CatalogueRecord(catalogue=BOOK).model_dump_json(by_alias=True).encode()
+    )
+    found = audited(made, BOOK, forgotten=1)
+    assert found.are_equal
+    assert found.uncompared[Uncompared.OTHER_CATALOGUE] > 0
+    assert found.pages > 0
+    assert audited(made, BOOK).uncompared.total() == 0
 
 
 def test_a_pane_that_holds_anything_from_before_is_left_out_whole() -> None:
