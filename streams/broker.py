@@ -6,7 +6,8 @@ have it.
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any, NamedTuple, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -19,6 +20,8 @@ from streams.settings import KafkaSettings
 _IN_FLIGHT = 20_000
 _REQUEST_BYTES = 16 << 20
 _NO_TIME = 1
+#: a partition that gives nothing for so long cannot be read
+_STILL_S = 60.0
 _REMEDY = "is it up, and is PLANWATCH_KAFKA__BOOTSTRAP right?"
 
 Headers = list[tuple[str, bytes]]
@@ -138,48 +141,86 @@ class Sender:
 
 def read_topics(kafka: KafkaSettings, topics: Iterable[str]) -> Iterator[Stored]:
     """Every record that the topics hold now, partition by partition; BrokerError when they cannot be read."""
-    try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=kafka.bootstrap.split(","),
-            bootstrap_timeout_ms=10_000,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
-            max_partition_fetch_bytes=4 << 20,
-        )
-    except KafkaError as error:
-        raise _broker_error(kafka, error) from error
-    try:
+    with Reader(kafka) as reader:
         for topic in topics:
-            for partition in sorted(consumer.partitions_for_topic(topic) or ()):
-                yield from _read_partition(consumer, TopicPartition(topic, partition))
-    except KafkaError as error:
-        raise _broker_error(kafka, error) from error
-    finally:
-        consumer.close(autocommit=False)
+            for partition in reader.partitions(topic):
+                for records in reader.read(topic, partition):
+                    yield from records
 
 
-def _read_partition(consumer: Any, source: Any) -> Iterator[Stored]:
-    consumer.assign([source])
-    end, begin = consumer.end_offsets([source])[source], consumer.beginning_offsets([source])[source]
-    consumer.seek(source, begin)
-    fetched = False
-    while begin < end and consumer.position(source) < end:
-        records = consumer.poll(timeout_ms=500, max_records=2000).get(source, [])
-        if records and not fetched:
-            # the embedded broker counts the last batch as one record in its end offsets, not in its fetches
-            end, fetched = max(end, consumer.highwater(source) or 0), True
-        for record in records:
-            if record.offset < end:
-                yield Stored(
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    record.timestamp,
-                    record.key,
-                    record.value,
-                    list(record.headers or []),
-                )
+class Reader:
+    """Reads what partitions hold now, each from its beginning; commits nothing, belongs to no group.
+
+    Its methods raise BrokerError when Kafka refuses, or gives nothing for a minute.
+    """
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=kafka.bootstrap.split(","),
+                bootstrap_timeout_ms=10_000,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                max_partition_fetch_bytes=4 << 20,
+                check_crcs=False,  # in Python it costs more than all the rest; broker and TCP have looked
+            )
+        except KafkaError as error:
+            raise _broker_error(kafka, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close(autocommit=False)
+
+    def partitions(self, topic: str) -> list[int]:
+        """The partitions of a topic; none when there is no such topic."""
+        with self._errors():
+            return sorted(self._consumer.partitions_for_topic(topic) or ())
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset that is still there, and the next one to be written."""
+        source = TopicPartition(topic, partition)
+        with self._errors():
+            begin: int = self._consumer.beginning_offsets([source])[source]
+            end: int = self._consumer.end_offsets([source])[source]
+        return begin, end
+
+    def read(self, topic: str, partition: int) -> Iterator[list[Stored]]:
+        """The records of a partition, poll by poll."""
+        source = TopicPartition(topic, partition)
+        with self._errors():
+            self._consumer.assign([source])
+            begin, end = self.bounds(topic, partition)
+            self._consumer.seek(source, begin)
+            fetched = begin >= end
+            heard_s = monotonic()
+            while begin < end and self._consumer.position(source) < end:
+                records = self._consumer.poll(timeout_ms=500, max_records=2000).get(source, [])
+                if records and not fetched:
+                    # the embedded broker counts the last batch as one record in its end offsets, not in its
+                    # fetches
+                    end, fetched = max(end, self._consumer.highwater(source) or 0), True
+                if records:
+                    heard_s = monotonic()
+                    yield [_stored(record) for record in records if record.offset < end]
+                elif monotonic() - heard_s > _STILL_S:
+                    raise KafkaTimeoutError(f"{topic}/{partition} gives nothing at offset {end - 1}")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaError as error:
+            raise _broker_error(self._kafka, error) from error
+
+
+def _stored(record: Any) -> Stored:
+    headers = list(record.headers or [])
+    place = record.topic, record.partition, record.offset
+    return Stored(*place, record.timestamp, record.key, record.value, headers)
 
 
 def _broker_error(kafka: KafkaSettings, error: KafkaError) -> BrokerError:

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from streams.publish.outcome import Tally
-    from streams.publish.publishing import Bars, Order
+    from streams.publish.publishing import Order
     from streams.publish.report import Delivery, Refusals
 
 
@@ -54,6 +54,7 @@ def command(
 
 def _publish(order: "Order", refused: "Refusals") -> "tuple[list[Tally], Delivery]":
     from streams.catalogue import default_folder, load_catalogue
+    from streams.cli._bars import progress_bars
     from streams.clock import WallClock
     from streams.publish.checking import Checker
     from streams.publish.publishing import publish
@@ -62,7 +63,7 @@ def _publish(order: "Order", refused: "Refusals") -> "tuple[list[Tally], Deliver
     settings = load_settings()
     catalogue = load_catalogue(settings.catalogue or default_folder())
     check = Checker(catalogue, settings, WallClock().now_ms(), topic=order.topic)
-    with _interruptible(), _bars() as bars:
+    with _interruptible(), progress_bars() as bars:
         return publish(order, settings.kafka, check, refused, bars)
 
 
@@ -85,22 +86,3 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _bars() -> "Iterator[Bars]":
-    """A progress bar on stderr for reading and one for sending; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        tasks: dict[str, int] = {}
-
-        def move(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(progress.task_ids[tasks[what]], completed=done, total=total)
-
-        yield move

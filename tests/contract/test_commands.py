@@ -15,7 +15,7 @@ from streams.cli.main import command_names, load, summary
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: the commands that work on the topics, files and pages of an installation
-ADMINISTRATION = ("publish", "topics", "dlq", "doctor", "status", "rebuild")
+ADMINISTRATION = ("publish", "topics", "dlq", "doctor", "status", "rebuild", "audit", "events")
 
 
 def leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -83,6 +83,13 @@ def _seconds_of_help(name: str) -> float:
         pytest.param(("dlq", "replay"), 2, "nothing is chosen", id="nothing to replay"),
         pytest.param(("dlq", "list"), 4, "127.0.0.1:1", id="no broker for dead letters"),
         pytest.param(("rebuild", "--yes"), 4, "127.0.0.1:1", id="no broker to rebuild on"),
+        pytest.param(("audit",), 4, "127.0.0.1:1", id="no broker to audit"),
+        pytest.param(("events",), 4, "127.0.0.1:1", id="no broker for events"),
+        pytest.param(("events", "--kpi", "none"), 2, "no KPI 'none'", id="no such KPI"),
+        pytest.param(("events", "--window", "2h"), 2, "'2h' is no window", id="no such window"),
+        pytest.param(
+            ("events", "--scope", "shop=1"), 2, "'shop=1' is no part of a scope", id="no such scope"
+        ),
     ],
 )
 def test_error_is_one_line_on_stderr_with_its_exit_code(
