@@ -39,13 +39,18 @@ _FINISH_S = 4.0
 
 @dataclass(slots=True)
 class _Prepared:
-    """A commit that waits for exporters: encoded at its version, written when that is safe."""
+    """A commit that waits for exporters: encoded at its version, written when that is safe.
+
+    Once it is written it waits for its acknowledgement: before that nothing newer is written. A row remembers
+    its body at the last commit only, and where this owner has a successor, that one may build on it.
+    """
 
     version: int
     replay_from: int
     pending: "list[asyncio.Future[Any]]"
     rows: Sequence[Row]
     commit_row: Row
+    is_written: bool = False
 
 
 class EvaluateStage(Stage[Evaluation]):
@@ -197,15 +202,16 @@ class EvaluateStage(Stage[Evaluation]):
         prepared = self._prepared
         if prepared is None or self.exporters.safe_version() < prepared.version:
             return
-        await self.sender.confirmed(prepared.pending)
         changelog = self.names.changelog(self.name, tp.topic)
-        await self.sender.rows(changelog, tp.partition, prepared.rows)
-        await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
-        self._prepared, self._written = None, prepared.version
-        self._committed_ms = self.wiring.clock.now_ms()
-        tombstones = fold.confirmed()
+        if not prepared.is_written:
+            await self.sender.confirmed(prepared.pending)
+            await self.sender.rows(changelog, tp.partition, prepared.rows)
+            await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
+            prepared.is_written = True
         if await self.acknowledge(tp, fold, prepared.replay_from):
-            await self.sender.rows(changelog, tp.partition, tombstones)
+            self._prepared, self._written = None, prepared.version
+            self._committed_ms = self.wiring.clock.now_ms()
+            await self.sender.rows(changelog, tp.partition, fold.confirmed())
             await self._tick(fold)
 
     async def _tick(self, fold: Evaluation) -> None:

@@ -103,6 +103,8 @@ class MeasureStage(Stage[SourceFold]):
             self.telemetry.tell(SourceHeard(tp.topic, tp.partition))
         self._arrived.setdefault(tp, records[0].timestamp)
         await self._wait_for_slow_broker(tp)
+        if self.folds.get(tp) is not fold:
+            return  # lost meanwhile: what it refused would reach the dead letters under its successor too
         refusals = fold.fold(records)
         if refusals:
             by_offset = {record.offset: record for record in records}

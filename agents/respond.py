@@ -50,6 +50,7 @@ class RespondStage(Stage[Response]):
         self._written_ms = 0
         self._counts: dict[str, int] = {}
         self._states: dict[str, str] = {}
+        self._unacknowledged = False
         self._writing = asyncio.Lock()
 
     def inputs(self) -> tuple[str, ...]:
@@ -67,6 +68,7 @@ class RespondStage(Stage[Response]):
         await self.read_rows(tp, rows.apply)
         rows.recover()
         self._version = self._written = rows.version
+        self._unacknowledged = False
         fold = Response.restore(rows, owner, outbox=self.settings.respond.outbox)
         self._counts = fold.counts
         self._states = {one.id: one.tier if one.is_open else "none" for one in fold.incidents()}
@@ -119,18 +121,23 @@ class RespondStage(Stage[Response]):
         self._states = states
 
     async def _commit(self, tp: TP, fold: Response) -> None:
+        """Write what changed and have it acknowledged; before that nothing newer is written or sent.
+
+        A row remembers its body at the last commit only, and where we have a successor, it may build on that.
+        """
         now = self.wiring.clock.now_ms()
-        due = fold.changed or self._stopping or now - self._written_ms > _AT_LEAST_MS
-        if self._version <= self._written or not due:
-            return
         changelog = self.names.changelog(self.name, tp.topic)
-        rows, commit_row = fold.commit()
-        await self.sender.rows(changelog, tp.partition, rows)
-        await self.sender.rows(changelog, tp.partition, [commit_row])
-        self._written, self._written_ms = self._version, now
-        tombstones = fold.confirmed()
+        if not self._unacknowledged:
+            due = fold.changed or self._stopping or now - self._written_ms > _AT_LEAST_MS
+            if self._version <= self._written or not due:
+                return
+            rows, commit_row = fold.commit()
+            await self.sender.rows(changelog, tp.partition, rows)
+            await self.sender.rows(changelog, tp.partition, [commit_row])
+            self._written, self._written_ms, self._unacknowledged = fold.version, now, True
         if await self.acknowledge(tp, fold, self._written + 1):
-            await self.sender.rows(changelog, tp.partition, tombstones)
+            self._unacknowledged = False
+            await self.sender.rows(changelog, tp.partition, fold.confirmed())
 
     async def write(self) -> None:
         """Nothing waits here: every poll is confirmed before the next."""

@@ -27,7 +27,7 @@ _TIMELESS = (Acknowledge, Solve, Report, Silence)
 class Response:
     """The fold over the inbox.
 
-    Call `fold` per record, then `commit`, write its rows and the commit row, wait for the broker, call
+    Call `fold` per record, then `commit`, write its rows and the commit row, have it acknowledged, call
     `confirmed` (its tombstones may be written any time later), and send what `take` gives. After `restore`,
     send what is `pending`. A notice stays in the outbox until a Receipt with its id is folded.
     """

@@ -8,6 +8,9 @@ rows *ahead* of the last commit; so each mutable row also carries the body it ha
 changelog key ends in the owner's id: an owner that wakes after its time writes beside, not over, its
 successor's rows. A commit names, for each earlier owner whose rows it builds on, the version up to which
 they hold: what such an owner wrote ahead of that, before or after its end, is not a part of the state.
+A commit also says how many owners there were before: the commit of a successor counts, however far a former
+owner comes in the log. And one thing is asked of an owner: after a commit it writes nothing newer until it
+knows that it was still the owner then. Its successor may build on the commit before, which a row carries once.
 """
 
 import json
@@ -58,14 +61,16 @@ def decode_row(value: bytes) -> list[Version]:
     return versions
 
 
-def _encode_commit(body: bytes, trusted: dict[bytes, int]) -> bytes:
-    names = json.dumps({owner.decode(): version for owner, version in sorted(trusted.items())}).encode()
-    return len(names).to_bytes(4, "big") + names + body
+def _encode_commit(body: bytes, claim: int, trusted: dict[bytes, int]) -> bytes:
+    names = {owner.decode(): version for owner, version in sorted(trusted.items())}
+    head = json.dumps({"claim": claim, "trusted": names}).encode()
+    return len(head).to_bytes(4, "big") + head + body
 
 
-def _decode_commit(value: bytes) -> tuple[bytes, dict[bytes, int]]:
+def _decode_commit(value: bytes) -> tuple[bytes, int, dict[bytes, int]]:
     end = 4 + int.from_bytes(value[:4], "big")
-    return value[end:], {owner.encode(): version for owner, version in json.loads(value[4:end]).items()}
+    head = json.loads(value[4:end])
+    return value[end:], head["claim"], {name.encode(): version for name, version in head["trusted"].items()}
 
 
 def _length(body: bytes | None) -> int:
@@ -101,6 +106,8 @@ class VersionedRows:
         self._owners: dict[bytes, set[bytes]] = {}
         self._retired: dict[bytes, None] = {}
         self._unconfirmed = False
+        #: owners before this one
+        self._claim = 0
         #: earlier owners → the version up to which their rows are a part of the state
         self._trusted: dict[bytes, int] = {}
 
@@ -115,12 +122,14 @@ class VersionedRows:
     def recover(self) -> None:
         """Settle on the last committed version; call once, after the last `apply`."""
         read, self._read = self._read, {}
-        commits = {owner: decode_row(value)[0] for owner, value in read.pop(_COMMIT, {}).items()}
+        commits = []
+        for owner, value in read.pop(_COMMIT, {}).items():
+            commit = decode_row(value)[0]
+            body, claim, trusted = _decode_commit(commit.body or b"")
+            commits.append((claim, commit.number, owner, body, trusted))
         if commits:
-            owner, newest = max(commits.items(), key=lambda item: (item[1].number, item[0]))
-            self.version = newest.number
-            self.commit_body, self._trusted = _decode_commit(newest.body or b"")
-            self._trusted[owner] = newest.number
+            claim, self.version, owner, self.commit_body, trusted = max(commits, key=lambda found: found[:3])
+            self._claim, self._trusted = claim + 1, {**trusted, owner: self.version}
         for name, by_owner in read.items():
             self._owners[name] = set(by_owner)
             self._settle(name, by_owner)
@@ -182,12 +191,12 @@ class VersionedRows:
         """The commit record; send it only after every row before it is confirmed."""
         self.version, self.commit_body = version, body
         self._unconfirmed = True
-        row = encode_row(Version(version, _encode_commit(body, self._trusted)), None)
+        row = encode_row(Version(version, _encode_commit(body, self._claim, self._trusted)), None)
         return _COMMIT + _SEPARATOR + self.owner, row
 
     def confirmed(self) -> list[tuple[bytes, None]]:
-        """After the commit is confirmed: the tombstones of what was deleted before it, for every owner
-        seen."""
+        """After the commit is confirmed and acknowledged: the tombstones of what was deleted before it, for
+        every owner seen."""
         self._unconfirmed = False
         self._committed.update(self._dirty)
         self._dirty = {}

@@ -186,3 +186,19 @@ async def test_a_catalogue_that_is_not_in_the_log_is_put_there(bench: Bench) -> 
     assert [orjson.loads(value)["type"] for value in bench.producer.values(CELLS.topic) if value] == [
         "catalogue"
     ]
+
+
+async def test_nothing_newer_is_written_before_the_last_state_is_acknowledged(bench: Bench) -> None:
+    bench.consumer.owner = False  # the group may have given the topic to another worker
+    await bench.begin()
+    await bench.stage.write()
+    written = len(bench.producer.values(CHANGELOG))
+    ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=NOW_MS + 120_000)
+    await bench.receive(ledger.model_dump_json().encode())
+    await bench.stage.write()
+    assert (len(bench.producer.values(CHANGELOG)), bench.stage.snapshot()["committed"]) == (written, -1)
+    bench.consumer.owner = True
+    await bench.stage.write()
+    assert (bench.consumer.committed, bench.stage.snapshot()["committed"]) == ({CELLS: 2}, 3)
+    await bench.stage.write()
+    assert bench.consumer.committed == {CELLS: 5}

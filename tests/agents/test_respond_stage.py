@@ -159,3 +159,18 @@ async def test_a_stage_without_its_partition_stands_by(bench: Bench) -> None:
     bench.stage.folds.clear()
     assert bench.stage.snapshot() == {"stage": "respond", "standby": True}
     assert bench.stage.answer("/incidents") == {"incidents": []}
+
+
+async def test_nothing_is_written_or_sent_before_the_last_state_is_acknowledged(bench: Bench) -> None:
+    bench.consumer.owner = False  # the group may have given the inbox to another worker
+    await bench.receive(CatalogueRecord(catalogue=bench.catalogue), red())
+    written = len(bench.producer.values(CHANGELOG))
+    await bench.receive(SelfAlert(what="lag", subject="s", on=True, tier="yellow", text="t", at_ms=NOW_MS))
+    await bench.stage.write()
+    assert len(bench.producer.values(CHANGELOG)) == written > 0
+    assert bench.dispatchers[0].notices == []
+    bench.consumer.owner = True
+    await bench.receive(Tick())
+    assert (bench.consumer.committed, len(bench.dispatchers[0].notices)) == ({INBOX: 2}, 1)
+    await bench.stage.write()
+    assert bench.consumer.committed == {INBOX: 4}

@@ -160,3 +160,21 @@ def test_a_changelog_record_that_is_no_row_is_named(value: bytes) -> None:
 def test_a_row_is_read_as_it_was_written(before: Version | None) -> None:
     now = Version(9, b"\x00new")
     assert decode_row(encode_row(now, before)) == ([now] if before is None else [now, before])
+
+
+def test_a_former_owner_further_in_the_log_does_not_undo_what_its_successor_let_go() -> None:
+    #  a   put x @5, commit @5 · · · put x @9 · · · · · · · · · · · commit @9
+    #  b                                      delete x @7, commit @7, tombstones
+    first = VersionedRows(b"a")
+    log = [first.put(b"x", b"1", 5), first.put(b"y", b"1", 5), first.commit(b"one", 5)]
+    first.confirmed()
+    log.append(first.put(b"x", b"again", 9))
+    heir = VersionedRows(b"b")
+    for key, value in log:
+        heir.apply(key, value)
+    heir.recover()
+    deletion = heir.delete(b"x", 7)
+    assert deletion is not None
+    log += [deletion, heir.commit(b"two", 7), *heir.confirmed()]
+    last = read_back(*log, first.commit(b"stale", 9))
+    assert (last.version, last.commit_body, dict(last.items())) == (7, b"two", {b"y": b"1"})

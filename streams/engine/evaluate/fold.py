@@ -36,7 +36,7 @@ class Evaluation:
     """The fold. `version` is the last offset that is in it.
 
     Order of use: `fold` records and exhaust `advance`, sending what it yields; then `commit`, write its rows,
-    write its commit row, and after that is confirmed write what `confirmed` gives.
+    write its commit row, and after that is confirmed and acknowledged write what `confirmed` gives.
     """
 
     def __init__(self, owner: str) -> None:
@@ -121,7 +121,7 @@ class Evaluation:
         return self._memory.commit(self._state, self.version, self.replay_from)
 
     def confirmed(self) -> list[tuple[bytes, bytes | None]]:
-        """After the commit row is confirmed: the tombstones that may be written now."""
+        """After the commit row is acknowledged: the tombstones that may be written now."""
         return self._memory.confirmed()
 
     def tiers(self) -> Iterator[tuple[str, Scope, str, int]]:
