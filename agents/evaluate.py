@@ -18,7 +18,7 @@ from schemas.base import scope_text
 from schemas.errors import LogTruncatedError
 from schemas.records import Tick, Transition
 from streams.app import Wiring
-from streams.engine.evaluate import Evaluation, Outcome
+from streams.engine.evaluate import Evaluation, Outcome, Problem
 from streams.engine.figures import Figures
 from streams.engine.rows import Row, VersionedRows
 from streams.exporters import Exporters
@@ -99,6 +99,8 @@ class EvaluateStage(Stage[Evaluation]):
         """Put our catalogue into the log if the fold has another one, and go on with what was open."""
         fold = self.folds[tp]
         await self.put_catalogue(self.names.cells, fold.catalogue)
+        for problem in fold.problems():  # an alert that was not yet in the inbox when the process ended
+            self._alert_aside(problem, on=True)
         await self._advance(fold)
 
     async def receive(self, tp: TP, fold: Evaluation, records: Records) -> None:
@@ -123,13 +125,18 @@ class EvaluateStage(Stage[Evaluation]):
         self._adopt()
         for problem in outcome.problems:
             self.telemetry.tell(PartSetAside(problem.kind, problem.name, problem.text))
-            self.alert("part_set_aside", problem.text, on=True, subject=f"{problem.kind} {problem.name}")
+            self._alert_aside(problem, on=True)
+        for problem in outcome.mended:
+            self._alert_aside(problem, on=False)
         for transition in outcome.transitions:
             self._tell(transition)
             self._pending.append(await self._to_inbox(transition))
         self.exporters.put(outcome.figures, version)
         if outcome.transitions:
             self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, version)
+
+    def _alert_aside(self, problem: Problem, *, on: bool) -> None:
+        self.alert("part_set_aside", problem.text, on=on, subject=f"{problem.kind} {problem.name}")
 
     def _adopt(self) -> None:
         fold = self.fold()

@@ -173,6 +173,12 @@ def tell(
     return replace(state, shown=shown, since_ms=end_ms), moves
 
 
+def remove(ladder: Ladder, state: TierState, end_ms: int) -> list[Move]:
+    """The way down to none, rung by rung, of a scope that nobody judges any more."""
+    rests = replace(state, level=0, quiet=False, pending=(), told_ms=0)
+    return tell(ladder, rests, end_ms, "removed")[1]
+
+
 def _up(ladder: Ladder, state: TierState, shown: int, end_ms: int) -> Move:
     step = ladder.steps[shown]
     since = state.pending[shown] if state.pending else None

@@ -8,9 +8,10 @@ rows *ahead* of the last commit; so each mutable row also carries the body it ha
 changelog key ends in the owner's id: an owner that wakes after its time writes beside, not over, its
 successor's rows. A commit names, for each earlier owner whose rows it builds on, the version up to which
 they hold: what such an owner wrote ahead of that, before or after its end, is not a part of the state.
-A commit also says how many owners there were before: the commit of a successor counts, however far a former
-owner comes in the log. And one thing is asked of an owner: after a commit it writes nothing newer until it
-knows that it was still the owner then. Its successor may build on the commit before, which a row carries once.
+A commit also says how many owners there were before: that of a successor counts, however far a former
+owner comes in the log. And one thing is asked of an owner: after a commit it writes nothing newer until
+it knows that it was still the owner then. Its successor may build on the commit before, which a row carries
+once.
 """
 
 import json

@@ -11,7 +11,7 @@ from schemas.records import CatalogueRecord, Ledger, Roster
 from streams.app import Wiring
 from streams.catalogue import default_folder, load_catalogue
 from streams.clock import SettableClock
-from streams.engine.evaluate import Evaluation
+from streams.engine.evaluate import Evaluation, Outcome, Problem
 from streams.engine.measure import SourceFold
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
@@ -202,3 +202,18 @@ async def test_nothing_newer_is_written_before_the_last_state_is_acknowledged(be
     assert (bench.consumer.committed, bench.stage.snapshot()["committed"]) == ({CELLS: 2}, 3)
     await bench.stage.write()
     assert bench.consumer.committed == {CELLS: 5}
+
+
+async def test_what_is_set_aside_is_alerted_until_a_catalogue_mends_it(bench: Bench) -> None:
+    await bench.begin()
+    problem = Problem("rule", "one_star_review", "ValueError: wrong")
+    closing = bench.fold._state.closing
+    assert closing is not None
+    closing.set_aside(*problem)
+    await bench.stage.owned(CELLS)  # it may have ended before the alert was in the inbox
+    await bench.stage._emit(Outcome(0, mended=[problem]), 5)
+    alerts = [bench.stage.watch._alerts.get_nowait() for _ in range(2)]
+    assert [(alert.what, alert.subject, alert.on) for alert in alerts] == [
+        ("part_set_aside", "rule one_star_review", True),
+        ("part_set_aside", "rule one_star_review", False),
+    ]

@@ -98,6 +98,12 @@ class Closing:
                 self._looking_back.setdefault(key, []).append(tiers)
         self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
 
+    def set_aside(self, kind: str, name: str, text: str) -> None:
+        """Leave a KPI or a rule out again, as it was before a restart."""
+        self.plans.set_aside(kind, name, text)
+        if kind == "rule" and name in self.judge.tiers.rules:
+            self.judge.tiers.rules[name].aside = True
+
     def reserve(self) -> None:
         """Take in new leaves and have room for their scopes everywhere."""
         self.scopes.grow()
@@ -150,7 +156,7 @@ class Closing:
         judgement = Judgement()
         for plan, judged in self.judge.look(bench, end_ms):
             judgement.expected.setdefault(plan.kpi.kpi.id, []).append((judged.at, judged.expected))
-        for block in self.reckoning.blocks(bench, end_ms, judgement, set(), []):
+        for block in self.reckoning.blocks(bench, end_ms, judgement, set(), None):
             yield from block
 
     def verdicts_now(self, end_ms: int) -> Iterator[tuple[str, str, int]]:
@@ -225,7 +231,7 @@ class Closing:
         groups = self.scopes.group[table.rows]
         for tiers in self._quiet:
             name = tiers.plan.rule.id
-            if name not in self.judge.tiers.rules:
+            if tiers.aside:
                 continue
             columns = list(tiers.plan.kpi.columns.values())
             said = (table.values[:, columns] != self.columns.blank[columns]).any(axis=1)
@@ -235,7 +241,8 @@ class Closing:
             touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
 
     def _fall_due(self, end_ms: int, touched: _Touched) -> None:
-        for name, tiers in self.judge.tiers.rules.items():
+        for tiers in self.judge.tiers.in_force():
+            name = tiers.plan.rule.id
             held, turned = tiers.fell_due(end_ms)
             if turned:
                 touched.turned.setdefault(name, {}).update(turned)

@@ -18,6 +18,7 @@ from schemas.records import CELLS_RECORD, Ledger
 from streams.cells.page import Page, decode_page, is_page
 from streams.engine.evaluate.memory import Memory
 from streams.engine.evaluate.outcome import Outcome
+from streams.engine.evaluate.plans import Problem
 from streams.engine.evaluate.state import Record, State
 from streams.engine.figures import Figure
 from streams.engine.rows import VersionedRows
@@ -56,6 +57,8 @@ class Evaluation:
         self._memory = Memory(rows)
         self._resume = self._memory.restore(self._state)
         self.version = rows.version
+        if self._state.left:
+            self._work = iter([Outcome(self.frontier_ms or 0, self._state.left)])
         return self
 
     @property
@@ -123,6 +126,10 @@ class Evaluation:
     def confirmed(self) -> list[tuple[bytes, bytes | None]]:
         """After the commit row is acknowledged: the tombstones that may be written now."""
         return self._memory.confirmed()
+
+    def problems(self) -> list[Problem]:
+        """What of the catalogue is not in force, and why."""
+        return [] if self._state.closing is None else self._state.closing.plans.all_problems()
 
     def tiers(self) -> Iterator[tuple[str, Scope, str, int]]:
         """Rule, scope, tier and since when, of everything that is not at none; sorted."""

@@ -1,7 +1,8 @@
 """Judging one pane end: values to verdicts to tiers to transitions, rule by rule.
 
 Takes a bench of scopes with their sums and moves the tier states. A rule that raises is set aside with its
-problem and judged no more until the next catalogue; the others go on.
+problem and judged no more until the next catalogue; the others go on. Its tiers stay what they were: nobody
+knows better, and an incident that ended because a formula fails would be a red one that was missed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from schemas.catalogue import Catalogue
 from schemas.records import Cause, Driver, Transition
 from streams.decisions.driver import find_drivers
 from streams.decisions.formula import Column
-from streams.decisions.tier import Move
+from streams.decisions.tier import Move, TierState, remove
 from streams.decisions.verdict import beyond_any, judge_scopes
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Floats, Rows
@@ -71,31 +72,35 @@ class Judge:
         """Judge every rule over its scopes on the bench; `turned`: scopes that fell quiet, or were heard."""
         result = Judgement()
         earlier: dict[tuple[int, int], Floats] = {}
-        for name, tiers in list(self.tiers.rules.items()):
+        for tiers in self.tiers.in_force():
+            name = tiers.plan.rule.id
             try:
                 judged = self._verdicts(tiers, bench, end_ms, earlier)
                 if judged is None:
                     continue
-                moved = self._step(tiers, judged, bench.rows[judged.at], end_ms, turned.get(name, {}))
+                rows, why = bench.rows[judged.at], turned.get(name, {})
+                result.transitions.extend(self._step(tiers, judged, rows, end_ms, why))
             except RAISED as error:
                 self.set_aside(name, error, result.problems)
                 continue
-            result.transitions.extend(moved)
             result.expected.setdefault(tiers.plan.kpi.kpi.id, []).append((judged.at, judged.expected))
         return result
 
     def look(self, bench: Bench, end_ms: int) -> Iterator[tuple[RulePlan, Judged]]:
         """What every rule finds on the bench, without moving anything."""
         earlier: dict[tuple[int, int], Floats] = {}
-        for tiers in self.tiers:
-            judged = self._verdicts(tiers, bench, end_ms, earlier)
+        for tiers in self.tiers.in_force():
+            try:
+                judged = self._verdicts(tiers, bench, end_ms, earlier)
+            except RAISED:
+                continue  # whoever looks changes nothing: it is set aside when it is judged
             if judged is not None:
                 yield tiers.plan, judged
 
     def set_aside(self, name: str, error: Exception, problems: list[Problem]) -> None:
-        """Judge a rule no more until the next catalogue."""
-        problems.append(Problem("rule", name, f"{type(error).__name__}: {error}"))
-        del self.tiers.rules[name]
+        """Judge a rule no more until the next catalogue; its tiers stay."""
+        problems.append(self.plans.set_aside("rule", name, f"{type(error).__name__}: {error}"))
+        self.tiers.rules[name].aside = True
 
     def is_warm(self, tiers: RuleTiers, end_ms: int) -> bool:
         """Whether the rule's windows lie wholly in the time from which its measures are complete.
@@ -155,53 +160,66 @@ class Judge:
 
     def _step(
         self, tiers: RuleTiers, judged: Judged, rows: Rows, end_ms: int, turned: Mapping[int, Cause]
-    ) -> list[Transition]:
+    ) -> Iterator[Transition]:
         moving = np.flatnonzero(tiers.active(rows) | beyond_any(tiers.plan.ladder, judged.departures))
-        transitions: list[Transition] = []
         for here in moving.tolist():
             row, departure = int(rows[here]), float(judged.departures[here])
-            tiers.judge(row, departure if departure == departure else None, end_ms)
-            moves = tiers.tell(row, end_ms, turned.get(row))
-            if moves:
-                transitions += self._transitions(tiers.plan, row, end_ms, moves, _numbers(judged, here))
-        return transitions
+            with tiers.wholly(row):
+                tiers.judge(row, departure if departure == departure else None, end_ms)
+                moves = tiers.tell(row, end_ms, turned.get(row))
+                told = self._transitions(tiers.plan, row, end_ms, moves, _numbers(judged, here))
+            yield from told
 
     def foretell(self, tiers: RuleTiers, row: int, value: float, end_ms: int) -> list[Transition]:
         """What one scope's value in a pane still open has already made certain."""
         plan = tiers.plan
         expected = np.array([plan.constant if plan.constant is not None else np.nan])
         departure = float(judge_scopes(plan.rule, np.array([value]), expected, None, warm=True)[0])
-        moves = tiers.foretell(row, departure, end_ms)
-        return self._transitions(plan, row, end_ms, moves, (value, float(expected[0]), departure))
+        with tiers.wholly(row):
+            moves = tiers.foretell(row, departure, end_ms)
+            return self._transitions(plan, row, end_ms, moves, (value, float(expected[0]), departure))
 
-    def removed(self, tiers: RuleTiers, row: int, end_ms: int) -> list[Transition]:
+    def removed(
+        self, plan: RulePlan, scope: Mapping[str, str], state: TierState, end_ms: int
+    ) -> list[Transition]:
         """The way down of a scope that nobody judges any more."""
-        moves = tiers.remove(row, end_ms)
-        return self._transitions(tiers.plan, row, end_ms, moves, (None, None, None))
+        moves = remove(plan.ladder, state, end_ms)
+        return [self._transition(plan, scope, end_ms, move, (None, None, None), []) for move in moves]
 
     def _transitions(
         self, plan: RulePlan, row: int, end_ms: int, moves: Iterable[Move], found: "tuple[float | None, ...]"
     ) -> list[Transition]:
-        value, expected, departure = found
-        rule, ladder = plan.rule, plan.ladder
+        value, expected, _ = found
+        scope = dict(self.scopes.items[row])
         drivers: list[Driver] | None = None
         transitions = []
         for move in moves:
             if move.cause == "worse" and drivers is None:
                 drivers = self._drivers(plan, row, end_ms, value, expected)
-            transitions.append(
-                Transition(
-                    rule=rule.id, scope=dict(self.scopes.items[row]), tier=ladder.tier(move.entered),
-                    previous=ladder.tier(move.left), cause=move.cause, end_ms=end_ms,
-                    seq=ladder.seq(move.left, move.entered),
-                    kpi=rule.kpi, window=rule.window, value=value, expected=expected, departure=departure,
-                    threshold=move.threshold, since_ms=move.since_ms,
-                    drivers=(drivers or []) if move.cause == "worse" else [],
-                    catalogue=self.catalogue.version,
-                    silent=rule.state == "shadow" or not self.catalogue.installation.live,
-                )
-            )  # fmt: skip
+            why = (drivers or []) if move.cause == "worse" else []
+            transitions.append(self._transition(plan, scope, end_ms, move, found, why))
         return transitions
+
+    def _transition(
+        self,
+        plan: RulePlan,
+        scope: Mapping[str, str],
+        end_ms: int,
+        move: Move,
+        found: "tuple[float | None, ...]",
+        drivers: list[Driver],
+    ) -> Transition:
+        value, expected, departure = found
+        rule, ladder = plan.rule, plan.ladder
+        return Transition(
+            rule=rule.id, scope=dict(scope), tier=ladder.tier(move.entered),
+            previous=ladder.tier(move.left), cause=move.cause, end_ms=end_ms,
+            seq=ladder.seq(move.left, move.entered),
+            kpi=rule.kpi, window=rule.window, value=value, expected=expected, departure=departure,
+            threshold=move.threshold, since_ms=move.since_ms, drivers=drivers,
+            catalogue=self.catalogue.version,
+            silent=rule.state == "shadow" or not self.catalogue.installation.live,
+        )  # fmt: skip
 
     def _drivers(
         self, plan: RulePlan, row: int, end_ms: int, value: float | None, expected: float | None

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from schemas.base import scope_of
 from schemas.catalogue import Catalogue
 from schemas.errors import StateError
+from schemas.records import Transition
 from streams.cells.page import decode_page, encode_page
 from streams.engine.evaluate.closing import Closing
 from streams.engine.evaluate.columns import fold_rows
@@ -60,6 +61,8 @@ class Memory:
     def __init__(self, rows: VersionedRows) -> None:
         self._rows = rows
         self._stored: set[bytes] = set()
+        #: rows of scopes that are none any more
+        self._left: list[bytes] = []
         self._successions = 0
 
     def commit(
@@ -107,6 +110,8 @@ class Memory:
         if CATALOGUE not in rows:
             return
         closing = state.install(Catalogue.model_validate_json(rows[CATALOGUE]))
+        for kind, name, text in packed["aside"]:
+            closing.set_aside(kind, name, text)
         for key in sorted(rows):
             if key.startswith(VALUES):
                 restore_values(closing, key, rows[key])
@@ -117,8 +122,9 @@ class Memory:
                 state.frontier_ms,
             )
         for key in sorted(rows):
-            if key.startswith(TIER):
-                restore_tier(closing, key, rows[key])
+            if key.startswith(TIER) and not restore_tier(closing, key, rows[key]):
+                self._left.append(key)
+                state.left += left_behind(closing, key, rows[key], state.frontier_ms or 0)
             elif key.startswith(HEARD):
                 restore_heard(closing, key, rows[key])
             elif key.startswith(GROWING):
@@ -144,6 +150,8 @@ class Memory:
             gone = (key for key in self._stored if key.startswith((TIER, HEARD, VALUES)))
             changed.update(dict.fromkeys(sorted(gone)))
             changed[CATALOGUE] = state.closing.catalogue.model_dump_json(by_alias=True).encode()
+        changed.update(dict.fromkeys(self._left))
+        self._left = []
         changed.update(changed_rows(state.closing))
         touched, state.pending.touched = state.pending.touched, set()
         for key in sorted(touched):
@@ -165,12 +173,23 @@ def restore_cells(closing: Closing, rows: Iterable[Row], frontier_ms: int) -> No
     closing.rebuild(frontier_ms)
 
 
-def restore_tier(closing: Closing, key: bytes, body: bytes) -> None:
-    """Put back a tier row."""
+def restore_tier(closing: Closing, key: bytes, body: bytes) -> bool:
+    """Put back a tier row; False when its scope is none of its rule any more."""
     rule, _, text = key.removeprefix(TIER).decode().partition("|")
+    tiers = closing.judge.tiers.rules[rule]
     row = _row(closing, text)
-    closing.judge.tiers.rules[rule].reserve(len(closing.scopes))
-    closing.judge.tiers.rules[rule].restore(row, unpack_tier(body))
+    if row is None or not tiers.plan.groups[closing.scopes.group[row]]:
+        return False
+    tiers.reserve(len(closing.scopes))
+    tiers.restore(row, unpack_tier(body))
+    return True
+
+
+def left_behind(closing: Closing, key: bytes, body: bytes, end_ms: int) -> list[Transition]:
+    """The way down of a tier whose scope is none any more: nobody judges it."""
+    rule, _, text = key.removeprefix(TIER).decode().partition("|")
+    plan = closing.judge.tiers.rules[rule].plan
+    return closing.judge.removed(plan, scope_of(text), unpack_tier(body), end_ms)
 
 
 def restore_heard(closing: Closing, key: bytes, body: bytes) -> None:
@@ -178,8 +197,9 @@ def restore_heard(closing: Closing, key: bytes, body: bytes) -> None:
     tiers = closing.judge.tiers.rules[key.removeprefix(HEARD).decode()]
     for text, at in orjson.loads(body).items():
         row = _row(closing, text)
-        tiers.reserve(len(closing.scopes))
-        tiers.heard[row] = at
+        if row is not None:
+            tiers.reserve(len(closing.scopes))
+            tiers.heard[row] = at
 
 
 def restore_values(closing: Closing, key: bytes, body: bytes) -> None:
@@ -187,8 +207,8 @@ def restore_values(closing: Closing, key: bytes, body: bytes) -> None:
     closing.leaves.admitted[key.removeprefix(VALUES).decode()].update(orjson.loads(body))
 
 
-def _row(closing: Closing, text: str) -> int:
+def _row(closing: Closing, text: str) -> int | None:
+    """The scope of a stored row; None when one of its dimensions, or their grouping, is no more."""
     scope = scope_of(text)
-    return closing.scopes.enter(
-        tuple((name, scope[name]) for name in closing.catalogue.dimension_names if name in scope)
-    )
+    items = tuple((name, scope[name]) for name in closing.catalogue.dimension_names if name in scope)
+    return closing.scopes.find(items) if len(items) == len(scope) else None

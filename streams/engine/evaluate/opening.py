@@ -56,7 +56,7 @@ class Opening:
         transitions: list[Transition] = []
         problems: list[Problem] = []
         judge = self._closing.judge
-        for tiers in [tiers for tiers in self._rules if tiers.plan.rule.id in judge.tiers.rules]:
+        for tiers in [tiers for tiers in self._rules if not tiers.aside]:
             try:
                 for scope in sorted(scope for group, scope in touched if tiers.plan.groups[group]):
                     transitions += self._foretell(tiers, scope, end_ms)

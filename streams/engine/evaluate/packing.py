@@ -106,6 +106,9 @@ def pack_state(state: State) -> dict[str, Any]:
         **pack_frontier(state.frontier),
         **pack_measures(state.columns, state.since),
         "layouts": state.layouts,
+        "aside": []
+        if state.closing is None
+        else [(*of, text) for of, text in sorted(state.closing.plans.aside.items())],
         "late": state.pending.late(state.frontier_ms),
     }
 

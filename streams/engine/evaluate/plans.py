@@ -6,7 +6,7 @@ goes on.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +79,11 @@ class RulePlan:
 
 @dataclass(slots=True)
 class Plans:
-    """Everything of a catalogue that judging needs."""
+    """Everything of a catalogue that judging needs.
+
+    `problems`: what could not be made ready. `aside`: what was set aside since, by kind and name, and why; it
+    stays so until the next catalogue, over restarts too.
+    """
 
     windows: Sequence[str]
     specs: list[Spec]
@@ -87,6 +91,18 @@ class Plans:
     kpis: dict[str, KpiPlan]
     rules: dict[str, RulePlan]
     problems: list[Problem]
+    aside: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def set_aside(self, kind: str, name: str, text: str) -> Problem:
+        """Note that a KPI or a rule is left out from now on; a KPI is written no more."""
+        self.aside[kind, name] = text
+        if kind == "kpi":
+            self.kpis.pop(name, None)
+        return Problem(kind, name, text)
+
+    def all_problems(self) -> list[Problem]:
+        """Everything of the catalogue that is not in force, and why."""
+        return [*self.problems, *(Problem(*of, text) for of, text in sorted(self.aside.items()))]
 
 
 def make_plans(catalogue: Catalogue, columns: Columns) -> Plans:

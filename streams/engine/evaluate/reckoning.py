@@ -56,11 +56,11 @@ class Reckoning:
         yield Outcome(end_ms, transitions, Figures(blocks), problems)
 
     def blocks(
-        self, bench: Bench, end_ms: int, judgement: Judgement, due: set[str], problems: list[Problem]
+        self, bench: Bench, end_ms: int, judgement: Judgement, due: set[str], problems: list[Problem] | None
     ) -> Iterator[FigureBlock]:
         """Figures of every KPI on the bench, in the order of KPIs, windows, scopes.
 
-        A KPI that raises is set aside and put to the problems.
+        A KPI that raises is set aside and put to the problems; without them it is left out this time only.
         """
         for name, kpi in list(self._plans.kpis.items()):
             try:
@@ -69,7 +69,8 @@ class Reckoning:
                     continue
                 values = bench.values(kpi)[at]
             except RAISED as error:
-                problems.append(self._set_aside(name, error))
+                if problems is not None:
+                    problems.append(self._plans.set_aside("kpi", name, f"{type(error).__name__}: {error}"))
                 continue
             hoped = judgement.expected.get(name)
             expected = None if hoped is None else _expected(len(bench), hoped)[at]
@@ -105,10 +106,6 @@ class Reckoning:
         here = [sums if number == window else other for number, other in enumerate(self._windows)]
         bench = Bench(here, self._scopes, {window: rows}, {})
         return self.blocks(bench, end_ms, Judgement(), set(), problems)
-
-    def _set_aside(self, name: str, error: Exception) -> Problem:
-        del self._plans.kpis[name]
-        return Problem("kpi", name, f"{type(error).__name__}: {error}")
 
 
 def _expected(size: int, hoped: list[tuple[Rows, Column]]) -> Column:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from schemas.catalogue import Catalogue
 from schemas.errors import PlanwatchError
 from schemas.period import MINUTE_MS
-from schemas.records import CatalogueRecord, LayoutRecord, Ledger, Roster
+from schemas.records import CatalogueRecord, LayoutRecord, Ledger, Roster, Transition
 from streams.cells.layout import layout_of
 from streams.cells.page import Page
 from streams.engine.evaluate.closing import Closing
@@ -40,6 +40,8 @@ class State:
         #: offset → pane end of pages that wait although their own pane has closed, for reading them again
         self.late: dict[int, int] = {}
         self.successions = 0
+        #: transitions of what was found stored and is judged by nobody any more: to be told first
+        self.left: list[Transition] = []
 
     def take(self, record: Record, timestamp_ms: int) -> Iterator[Outcome]:
         """Take a record that is no page, and close what it lets close."""
@@ -105,7 +107,11 @@ class State:
         new = self.install(catalogue)
         self.successions += 1
         transitions = succeed(old, new, self.frontier_ms) if old is not None else []
-        yield Outcome(now, transitions, problems=list(new.plans.problems))
+        problems = new.plans.all_problems()
+        wrong = {problem[:2] for problem in problems}
+        before_it = old.plans.all_problems() if old is not None else []
+        mended = [problem for problem in before_it if problem[:2] not in wrong]
+        yield Outcome(now, transitions, problems=problems, mended=mended)
 
     def _close_until(self, closing: Closing, target: int) -> Iterator[Outcome]:
         if self.frontier_ms is None:

@@ -89,7 +89,8 @@ def _hand_over(
             after.restore(here, state)
             after.dirty.add(here)
         else:
-            transitions += old.judge.removed(before, row, now_ms)
+            scope = dict(old.scopes.items[row])
+            transitions += old.judge.removed(before.plan, scope, before.states[row], now_ms)
     if after is not None:
         after.wind_all()
     return transitions

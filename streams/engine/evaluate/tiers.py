@@ -6,6 +6,7 @@ Decides with `streams/decisions/tier.py`; knows nothing of values or windows.
 
 import heapq
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,8 @@ class RuleTiers:
         self.heard: Ints = np.zeros(64, dtype=np.int64)
         self.expected: set[int] = set()
         self.dirty: set[int] = set()
+        #: its formula raised: it is not judged until the next catalogue
+        self.aside = False
         self.heard_dirty = False
         #: the revision of beginnings at which the rule was found warm; −1: not yet
         self.warm = -1
@@ -67,11 +70,15 @@ class RuleTiers:
         self._keep(row, state)
         return moves
 
-    def remove(self, row: int, end_ms: int) -> list[Move]:
-        """Let one scope go to none, because nobody judges it any more."""
-        state = replace(self.states.get(row, _REST), level=0, quiet=False, pending=(), told_ms=0)
-        _, moves = tell(self.plan.ladder, state, end_ms, "removed")
-        return moves
+    @contextmanager
+    def wholly(self, row: int) -> Iterator[None]:
+        """Move one scope and make what is told of it, or, where that raises, neither."""
+        before = self.states.get(row, _REST)
+        try:
+            yield
+        except BaseException:
+            self._keep(row, before)
+            raise
 
     def restore(self, row: int, state: TierState) -> None:
         """Put back a state that was stored."""
@@ -184,6 +191,10 @@ class Tiers:
     def __iter__(self) -> Iterator[RuleTiers]:
         return iter(self.rules.values())
 
+    def in_force(self) -> list[RuleTiers]:
+        """The rules that are judged: all but those that were set aside."""
+        return [tiers for tiers in self if not tiers.aside]
+
     def reserve(self, count: int) -> None:
         """Have room for this many scopes in every rule."""
         for tiers in self:
@@ -191,4 +202,4 @@ class Tiers:
 
     def next_due(self) -> int | None:
         """The next pane end at which any clock falls due."""
-        return min((at for tiers in self if (at := tiers.next_due()) is not None), default=None)
+        return min((at for tiers in self.in_force() if (at := tiers.next_due()) is not None), default=None)
