@@ -23,7 +23,8 @@ from streams.engine.evaluate.judging import Judge, Judgement
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.pending import Entry
-from streams.engine.evaluate.plans import make_plans
+from streams.engine.evaluate.plans import Problem, make_plans
+from streams.engine.evaluate.reach import Reach
 from streams.engine.evaluate.reckoning import Reckoning
 from streams.engine.evaluate.scopes import Leaves, Scopes
 from streams.engine.evaluate.since import Since
@@ -33,6 +34,11 @@ from streams.engine.evaluate.tiers import RuleTiers
 from streams.engine.figures import Figure, ScopeItems
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, ToDate
+
+_TOO_LARGE = (
+    "its sums are too large to be exact (2^62 stored units); give its measure a `where` that leaves out what "
+    "is absurd, or take the event back and run `planwatch rebuild`"
+)
 
 
 class _Touched:
@@ -72,7 +78,7 @@ def _union(rows: list[Rows]) -> Rows:
 class Closing:
     """Everything that holds under one catalogue: panes, windows, plans, tiers."""
 
-    def __init__(self, catalogue: Catalogue, columns: Columns, since: Since) -> None:
+    def __init__(self, catalogue: Catalogue, columns: Columns, since: Since, reach: Reach) -> None:
         installation = catalogue.installation
         self.catalogue = catalogue
         self.columns = columns
@@ -83,7 +89,7 @@ class Closing:
         self.leaves = Leaves(catalogue.dimensions)
         self.scopes = Scopes(self.leaves, self.plans.groupings)
         self.store = Store(columns, self.calendar, self.kept)
-        self.intake = Intake(columns, self.leaves)
+        self.intake = Intake(columns, self.leaves, reach)
         self.journal = Journal(columns, self.leaves, self.calendar, self.kept)
         self.windows = [WindowSums(spec, columns, self.calendar) for spec in self.plans.specs]
         self.judge = Judge(catalogue, self.plans, self.windows, self.scopes, since)
@@ -97,6 +103,21 @@ class Closing:
                 self.judge.earlier.setdefault(key, Earlier(spec, tiers.plan.ago_ms, self.store))
                 self._looking_back.setdefault(key, []).append(tiers)
         self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
+        self._leave_out()
+
+    def _leave_out(self) -> list[Problem]:
+        """Set aside what reads measures whose sums are no longer exact."""
+        self.intake.reach.news = False
+        lost = set(self.intake.reach.places())
+        found = []
+        for tiers in self.judge.tiers.in_force():
+            if lost & tiers.plan.columns():
+                tiers.aside = True
+                found.append(self.plans.set_aside("rule", tiers.plan.rule.id, _TOO_LARGE))
+        for name, kpi in sorted(self.plans.kpis.items()):
+            if lost & set(kpi.columns.values()):
+                found.append(self.plans.set_aside("kpi", name, _TOO_LARGE))
+        return found
 
     def set_aside(self, kind: str, name: str, text: str) -> None:
         """Leave a KPI or a rule out again, as it was before a restart."""
@@ -180,11 +201,12 @@ class Closing:
         for window, sums in enumerate(self.windows):
             touched.change(window, sums.move(end_ms, self.store))
         late = self._enter(end_ms, entries, touched)
+        lost = self._leave_out() if self.intake.reach.news else []
         self._fall_due(end_ms, touched)
         for window, sums in enumerate(self.windows):
             if sums.is_whole(end_ms):
                 touched.change(window, sums.present(len(self.scopes)))
-        yield from self._judge(end_ms, touched, late)
+        yield from self._judge(end_ms, touched, late, lost)
         self.journal.turn(end_ms)
 
     def _enter(
@@ -255,11 +277,12 @@ class Closing:
                 touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, mine)
 
     def _judge(
-        self, end_ms: int, touched: _Touched, late: "dict[tuple[int, int], Rows]"
+        self, end_ms: int, touched: _Touched, late: "dict[tuple[int, int], Rows]", lost: list[Problem]
     ) -> Iterator[Outcome]:
         if not touched and not late:
-            yield Outcome(end_ms)
+            yield Outcome(end_ms, problems=lost)
             return
         bench = Bench(self.windows, self.scopes, touched.changed, touched.due)
         judgement = self.judge.judge(bench, end_ms, touched.turned)
+        judgement.problems[:0] = lost
         yield from self.reckoning.outcomes(bench, end_ms, judgement, touched.due_kpis, late)

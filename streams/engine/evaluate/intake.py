@@ -7,13 +7,12 @@ catalogue has named is left out, a dimension that the page has not got is `unkno
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from schemas.dimension import UNKNOWN
 from schemas.errors import StateError
 from streams.cells.page import Page
 from streams.engine.evaluate.columns import Columns, Ints, Table, fold_rows, fold_tables
 from streams.engine.evaluate.pending import Entry
+from streams.engine.evaluate.reach import Reach, integers
 from streams.engine.evaluate.scopes import Leaf, Leaves
 from streams.windows.spans import PaneGrain, grain_of
 
@@ -31,8 +30,9 @@ class _Reading(NamedTuple):
 class Intake:
     """Reads pages of every layout that was ever declared."""
 
-    def __init__(self, columns: Columns, leaves: Leaves) -> None:
+    def __init__(self, columns: Columns, leaves: Leaves, reach: Reach) -> None:
         self.columns = columns
+        self.reach = reach
         self.leaves = leaves
         self.layouts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._readings: dict[str, _Reading] = {}
@@ -61,6 +61,7 @@ class Intake:
             table = fold_rows(rows, values, self.columns)
             if entry.base is not None:
                 table = self._less(table, entry.base)
+            table = Table(table.rows, self.reach.enter(table.values))
             if len(table.rows):
                 found.setdefault((grain_of(entry.page.key.grain), entry.page.key.start_ms), []).append(table)
         return {key: fold_tables(found[key], self.columns) for key in sorted(found)}
@@ -86,12 +87,12 @@ class Intake:
             rows = [
                 row if row[place] is not None else [*row[:place], blank, *row[place + 1 :]] for row in rows
             ]
-        values = np.array(rows, dtype=np.int64).reshape(len(rows), -1)
+        values = integers(rows).reshape(len(rows), -1)
         if not reading.same:
             wide = self.columns.blanks(len(rows))
             wide[:, reading.target] = values[:, reading.source]
-            return [self._leaf(leaf, reading) for leaf in page.cells], wide
-        return list(page.cells), values
+            return [self._leaf(leaf, reading) for leaf in page.cells], self.reach.screen(wide)
+        return list(page.cells), self.reach.screen(values)
 
     def _leaf(self, leaf: Leaf, reading: _Reading) -> Leaf:
         return tuple(UNKNOWN if place is None else leaf[place] for place in reading.places)

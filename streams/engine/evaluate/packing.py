@@ -14,6 +14,7 @@ from streams.cells.page import PageKey
 from streams.decisions.tier import TierState
 from streams.engine.evaluate.closing import Closing
 from streams.engine.evaluate.columns import Columns
+from streams.engine.evaluate.reach import Reach
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.state import State
 from streams.engine.evaluate.tiers import RuleTiers
@@ -105,6 +106,8 @@ def pack_state(state: State) -> dict[str, Any]:
         "frontier_ms": state.frontier_ms,
         **pack_frontier(state.frontier),
         **pack_measures(state.columns, state.since),
+        "sizes": state.reach.sizes(),
+        "beyond": sorted(state.reach.beyond),
         "layouts": state.layouts,
         "aside": []
         if state.closing is None
@@ -118,5 +121,6 @@ def unpack_state(state: State, packed: dict[str, Any]) -> None:
     state.frontier_ms = packed["frontier_ms"]
     state.frontier = unpack_frontier(packed)
     state.columns, state.since = unpack_measures(packed)
+    state.reach = Reach(state.columns, packed["sizes"], packed["beyond"])
     state.layouts = {name: (tuple(keys), tuple(names)) for name, (keys, names) in packed["layouts"].items()}
     state.late = dict(packed["late"])

@@ -76,6 +76,13 @@ class RulePlan:
     volume: KpiPlan | None
     volume_column: int | None
 
+    def columns(self) -> set[int]:
+        """All columns that it reads."""
+        read = set(self.kpi.columns.values())
+        if self.volume is not None:
+            read |= set(self.volume.columns.values())
+        return read if self.volume_column is None else read | {self.volume_column}
+
 
 @dataclass(slots=True)
 class Plans:

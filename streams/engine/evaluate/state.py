@@ -18,6 +18,7 @@ from streams.engine.evaluate.opening import Opening
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.pending import Pending, known_end
 from streams.engine.evaluate.plans import Problem
+from streams.engine.evaluate.reach import Reach
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.succession import succeed
 from streams.windows.frontier import Frontier
@@ -33,6 +34,7 @@ class State:
         self.frontier = Frontier()
         self.columns = Columns()
         self.since = Since(self.columns)
+        self.reach = Reach(self.columns)
         self.layouts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.closing: Closing | None = None
         self.opening: Opening | None = None
@@ -82,7 +84,7 @@ class State:
 
     def install(self, catalogue: Catalogue) -> Closing:
         """Put a catalogue into force whose measures have their columns."""
-        self.closing = Closing(catalogue, self.columns, self.since)
+        self.closing = Closing(catalogue, self.columns, self.since, self.reach)
         for layout, (keys, dimensions) in self.layouts.items():
             self.closing.intake.declare(layout, keys, dimensions)
         self.opening = Opening(self.closing) if Opening.is_needed(self.closing) else None
