@@ -231,8 +231,8 @@ class MeasureStage(Stage[SourceFold]):
     async def _declare_idle(self, tp: TP) -> None:
         async with self._writing.setdefault(tp, asyncio.Lock()):
             fold = self.folds.get(tp)
-            if fold is None:
-                return
+            if fold is None or self._silence_ms(tp) < self.wiring.catalogue.installation.idle_after.ms:
+                return  # lost, or heard again, while a flush was written
             if tp not in self._idle:
                 self._idle.add(tp)
                 self.telemetry.tell(SourceFellIdle(tp.topic, tp.partition))

@@ -230,3 +230,19 @@ def message(bench: Bench, *records: ConsumerRecord) -> Any:
         tp, value, generation_id = SALES, list(records), bench.stage.app.consumer_generation_id
 
     return Message()
+
+
+async def test_a_partition_that_is_heard_while_a_flush_is_written_is_not_idle(bench: Bench) -> None:
+    await bench.receive(order(0))
+    await bench.stage.write()
+    bench.clock.advance(31_000)
+    lock = bench.stage._writing[SALES]
+    await lock.acquire()
+    declaring = asyncio.create_task(bench.stage._declare_idle(SALES))
+    while not lock._waiters:
+        await asyncio.sleep(0)
+    await bench.receive(order(1))
+    lock.release()
+    await declaring
+    assert [ledger["idle"] for ledger in bench.ledgers()] == [False]
+    assert [ledger.idle for ledger in bench.stage.ledgers()] == [False]
