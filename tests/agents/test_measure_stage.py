@@ -246,3 +246,18 @@ async def test_a_partition_that_is_heard_while_a_flush_is_written_is_not_idle(be
     await declaring
     assert [ledger["idle"] for ledger in bench.ledgers()] == [False]
     assert [ledger.idle for ledger in bench.stage.ledgers()] == [False]
+
+
+async def test_a_poll_that_waited_until_its_partition_was_lost_is_folded_by_nobody(bench: Bench) -> None:
+    stage, former = bench.stage, bench.fold
+    stage._flushing[SALES] = bench.clock.now_ms() - 20_000
+    lock = stage._writing[SALES] = asyncio.Lock()
+    await lock.acquire()
+    waiting = asyncio.create_task(bench.receive(record(0, b"not json")))
+    while not lock._waiters:
+        await asyncio.sleep(0)
+    await stage._drop({SALES})
+    stage.folds[SALES] = SourceFold(SALES.topic, 0, stage.wiring.catalogue, "heir")
+    lock.release()
+    await waiting
+    assert (former.stamp, stage._refused) == (-1, {})
