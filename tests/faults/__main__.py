@@ -19,7 +19,7 @@ def main() -> int:
     options.add_argument("--faults", type=int, default=10, help="how many")
     options.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     options.add_argument("--per-s", type=int, default=400, help="records sent a second")
-    options.add_argument("--step-ms", type=int, default=400, help="event time between two records")
+    options.add_argument("--step-ms", type=int, default=200, help="event time between two records")
     options.add_argument("--live", action="store_true", help="event time is about now")
     options.add_argument("--idle", action="store_true", help="a source falls silent again and again")
     options.add_argument("--folder", type=Path, help="schedule and logs; a new one unless given")

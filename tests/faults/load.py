@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
     seed: int
     per_s: int = 400
-    step_ms: int = 400
+    step_ms: int = 200
     begin_ms: int = BEGIN_MS
     pauses: bool = False
 

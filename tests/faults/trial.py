@@ -38,7 +38,7 @@ class Trial(NamedTuple):
     faults: int
     brokers: int = 1
     per_s: int = 400
-    step_ms: int = 400
+    step_ms: int = 200
     live: bool = False
     idle: bool = False
     shape: Shape = Shape()
