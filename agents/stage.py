@@ -133,6 +133,8 @@ class Stage(ABC, Generic[Fold]):
             if self._stopping or message.generation_id != self.app.consumer_generation_id:
                 return
             fold = self.folds.get(tp)
+            if fold is None and self.watch.moving_since_ms is not None:
+                return  # taken away meanwhile; its next owner begins at what was acknowledged
             if fold is None:
                 raise StateError(f"{tp.topic}/{tp.partition} has records and no fold", remedy="start again")
             if tp not in self._begun:

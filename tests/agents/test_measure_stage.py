@@ -185,6 +185,13 @@ async def test_records_without_a_fold_end_the_process(bench: Bench) -> None:
     assert bench.exits == [5]
 
 
+async def test_records_that_come_while_partitions_move_are_left_to_the_next_owner(bench: Bench) -> None:
+    del bench.stage.folds[SALES]
+    bench.stage.watch.moving_since_ms = NOW_MS
+    await bench.stage._on_batch(message(bench, order(0)))
+    assert bench.exits == []
+
+
 async def test_an_acknowledgement_ahead_of_the_state_ends_the_process(bench: Bench) -> None:
     bench.consumer.sought[SALES] = 1000
     await bench.stage._on_batch(message(bench, order(1000)))
