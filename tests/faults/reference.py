@@ -56,6 +56,11 @@ def from_sources(sources: Mapping[Place, Sequence[Record]], folder: Path) -> dic
     return cells.transitions
 
 
+def told_early(folder: Path) -> set[str]:
+    """The rules that are judged as the events come."""
+    return {name for name, rule in load_catalogue(folder).rules.items() if rule.on == "update"}
+
+
 def _count(folds: Mapping[Place, SourceFold], chunk: Sequence[Record], cells: "_Cells") -> None:
     for place, fold in folds.items():
         fold.fold([record for record in chunk if (record.topic, record.partition) == place])

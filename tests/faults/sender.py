@@ -4,6 +4,7 @@ A record may arrive twice so, and later than others: the log is what counts, not
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,7 @@ _SETTLE_S = 120.0
 _IN_FLIGHT = 20_000
 
 Outgoing = dict[str, Any]
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers go away here all the time
 
 
 class Sender:
