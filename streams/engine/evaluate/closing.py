@@ -12,7 +12,6 @@ import numpy as np
 from schemas.base import Scope
 from schemas.catalogue import Catalogue
 from schemas.period import MINUTE_MS
-from schemas.records import Cause
 from streams.decisions.verdict import Reason, reasons
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Columns, Rows, Table
@@ -26,47 +25,15 @@ from streams.engine.evaluate.pending import Entry
 from streams.engine.evaluate.plans import make_plans
 from streams.engine.evaluate.reckoning import Reckoning
 from streams.engine.evaluate.scopes import Leaves, Scopes
+from streams.engine.evaluate.settling import Settling
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.store import Kept, Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers
+from streams.engine.evaluate.touched import Touched, union
 from streams.engine.figures import Figure, ScopeItems
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, ToDate
-
-
-class _Touched:
-    """Scopes by window: whose content changed, and whose clock fell due."""
-
-    def __init__(self) -> None:
-        self._changed: dict[int, list[Rows]] = {}
-        self._due: dict[int, list[Rows]] = {}
-        self.due_kpis: set[str] = set()
-        self.turned: dict[str, dict[int, Cause]] = {}
-
-    def change(self, window: int, rows: Rows) -> None:
-        if len(rows):
-            self._changed.setdefault(window, []).append(rows)
-
-    def fall_due(self, window: int, kpi: str, rows: Rows) -> None:
-        if len(rows):
-            self._due.setdefault(window, []).append(rows)
-            self.due_kpis.add(kpi)
-
-    @property
-    def changed(self) -> dict[int, Rows]:
-        return {window: _union(rows) for window, rows in self._changed.items()}
-
-    @property
-    def due(self) -> dict[int, Rows]:
-        return {window: _union(rows) for window, rows in self._due.items()}
-
-    def __bool__(self) -> bool:
-        return bool(self._changed or self._due)
-
-
-def _union(rows: list[Rows]) -> Rows:
-    return rows[0] if len(rows) == 1 else np.unique(np.concatenate(rows))
 
 
 class Closing:
@@ -96,6 +63,7 @@ class Closing:
                 spec = self.plans.specs[tiers.plan.window]
                 self.judge.earlier.setdefault(key, Earlier(spec, tiers.plan.ago_ms, self.store))
                 self._looking_back.setdefault(key, []).append(tiers)
+        self.judge.settling = Settling(self.plans.specs, self._looking_back, since, self.store)
         self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
 
     def reserve(self) -> None:
@@ -150,7 +118,7 @@ class Closing:
         judgement = Judgement()
         for plan, judged in self.judge.look(bench, end_ms):
             judgement.expected.setdefault(plan.kpi.kpi.id, []).append((judged.at, judged.expected))
-        for block in self.reckoning.blocks(bench, end_ms, judgement, set(), []):
+        for block in self.reckoning.blocks(bench, end_ms, judgement, []):
             yield from block
 
     def verdicts_now(self, end_ms: int) -> Iterator[tuple[str, str, int]]:
@@ -164,13 +132,13 @@ class Closing:
 
     def _everything(self) -> Bench:
         present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}
-        return Bench(self.windows, self.scopes, present, {})
+        return Bench(self.windows, self.scopes, Touched(present))
 
     def close(self, end_ms: int, entries: Sequence[Entry]) -> Iterator[Outcome]:
         """Bring everything to this pane end, and hand over what follows in parts of bounded size."""
         self.store.prune(end_ms)
         self.journal.turn(end_ms - MINUTE_MS)
-        touched = _Touched()
+        touched = Touched()
         for window, sums in enumerate(self.windows):
             touched.change(window, sums.move(end_ms, self.store))
         late = self._enter(end_ms, entries, touched)
@@ -182,7 +150,7 @@ class Closing:
         self.journal.turn(end_ms)
 
     def _enter(
-        self, end_ms: int, entries: Sequence[Entry], touched: _Touched
+        self, end_ms: int, entries: Sequence[Entry], touched: Touched
     ) -> "dict[tuple[int, int], Rows]":
         if not entries:
             return {}
@@ -200,14 +168,14 @@ class Closing:
             self.journal.note(end_ms, grain, start, table)
             self._hear(scopes, end_ms, touched)
             self._spread(grain, start, scopes, touched, late)
-        return {period: _union(rows) for period, rows in late.items()}
+        return {period: union(rows) for period, rows in late.items()}
 
     def _spread(
         self,
         grain: PaneGrain,
         start: int,
         table: Table,
-        touched: _Touched,
+        touched: Touched,
         late: "dict[tuple[int, int], list[Rows]]",
     ) -> None:
         """Add to the windows that are open for this pane; note the closed periods that it belongs to."""
@@ -221,7 +189,7 @@ class Closing:
                 period = self.calendar.floor(sums.spec.period, start)
                 late.setdefault((window, period), []).append(table.rows)
 
-    def _hear(self, table: Table, end_ms: int, touched: _Touched) -> None:
+    def _hear(self, table: Table, end_ms: int, touched: Touched) -> None:
         groups = self.scopes.group[table.rows]
         for tiers in self._quiet:
             name = tiers.plan.rule.id
@@ -232,27 +200,36 @@ class Closing:
             rows = table.rows[said & tiers.plan.groups[groups]]
             back = tiers.hear(rows.tolist(), end_ms)
             touched.turned.setdefault(name, {}).update(dict.fromkeys(back, "heard"))
-            touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
+            touched.strike(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
 
-    def _fall_due(self, end_ms: int, touched: _Touched) -> None:
+    def _fall_due(self, end_ms: int, touched: Touched) -> None:
         for name, tiers in self.judge.tiers.rules.items():
             held, turned = tiers.fell_due(end_ms)
             if turned:
                 touched.turned.setdefault(name, {}).update(turned)
-            rows = np.array(sorted({*held, *turned}), dtype=np.int64)
-            touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, rows)
+            if held or turned:
+                rows = np.array(sorted({*held, *turned}), dtype=np.int64)
+                touched.strike(tiers.plan.window, tiers.plan.rule.kpi, rows)
         for key, earlier in self.judge.earlier.items():
             rows = earlier.moved(end_ms)
-            for tiers in self._looking_back[key] if len(rows) else ():
-                mine = rows[tiers.plan.groups[self.scopes.group[rows]]]
-                touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, mine)
+            if len(rows):
+                self._move(key, rows, end_ms, touched)
 
-    def _judge(
-        self, end_ms: int, touched: _Touched, late: "dict[tuple[int, int], Rows]"
-    ) -> Iterator[Outcome]:
+    def _move(self, key: tuple[int, int], rows: Rows, end_ms: int, touched: Touched) -> None:
+        """An expectation moved: its own rules look, and as long as some are unsettled, all of its window."""
+        window, _ = key
+        settled = self.judge.is_window_settled(window, end_ms)
+        for tiers in self._looking_back[key]:
+            plan = tiers.plan
+            own = self.judge.earlier[key].moved_in(plan.measured)
+            touched.fall_due(window, plan.rule.kpi, own[plan.groups[self.scopes.group[own]]])
+            if not settled:
+                touched.move(window, rows[plan.groups[self.scopes.group[rows]]])
+
+    def _judge(self, end_ms: int, touched: Touched, late: "dict[tuple[int, int], Rows]") -> Iterator[Outcome]:
         if not touched and not late:
             yield Outcome(end_ms)
             return
-        bench = Bench(self.windows, self.scopes, touched.changed, touched.due)
+        bench = Bench(self.windows, self.scopes, touched)
         judgement = self.judge.judge(bench, end_ms, touched.turned)
-        yield from self.reckoning.outcomes(bench, end_ms, judgement, touched.due_kpis, late)
+        yield from self.reckoning.outcomes(bench, end_ms, judgement, late)

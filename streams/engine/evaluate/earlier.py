@@ -5,12 +5,15 @@ by an edge are added each time. Decides also at which pane ends an expectation t
 again: every quarter of an hour, and only for scopes in whose panes the edges are.
 """
 
+from operator import is_
+
 import numpy as np
 
 from schemas.period import HOUR_MS
 from streams.decisions.expectation import Kept, Piece, compose, earlier
-from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows
+from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
 from streams.engine.evaluate.store import Store
+from streams.engine.evaluate.touched import union
 from streams.windows.panes import Calendar
 from streams.windows.spans import Interval, PaneGrain, Rolling, Spec
 
@@ -33,6 +36,7 @@ class Earlier:
         self._next: int | None = None
         self._next_late = -1
         self._core: Ints = self._columns.blanks(0)
+        self._edges = _Edges()
 
     def interval(self, end_ms: int) -> Interval:
         """The interval that is compared with at this pane end."""
@@ -80,18 +84,23 @@ class Earlier:
         return Kept(self._store.edge("m"), self._store.edge("h"))
 
     def moved(self, end_ms: int) -> Rows:
-        """The scopes whose expectation has moved in the step that ends here."""
+        """The scopes of which anything may have moved in the step that ends here."""
         if end_ms % STEP_MS:
             return _NONE
         now, before = self.interval(end_ms), self.interval(end_ms - STEP_MS)
         grain = self._grain()
         tables = [
-            table.rows
+            table
             for edge in (Interval(before.end, now.end), Interval(before.start, now.start))
             if edge.start < edge.end
             for _, table in self._store.scopes(grain, self._panes(grain, edge))
         ]
-        return np.unique(np.concatenate(tables)) if tables else _NONE
+        self._edges.lay(tables)
+        return self._edges.rows
+
+    def moved_in(self, measured: tuple[int, ...]) -> Rows:
+        """Of those that `moved` last gave, the scopes in which one of these columns holds anything."""
+        return self._edges.rows_in(measured, self._columns)
 
     def next_move(self, after_ms: int) -> int | None:
         """The next pane end at which `moved` may find something; None while there is nothing to come."""
@@ -141,3 +150,28 @@ class Earlier:
     def _take(self, rows: Rows) -> Ints:
         self._reserve(int(rows.max()) + 1 if len(rows) else 0)
         return self._core[rows]
+
+
+class _Edges:
+    """The panes in which the edges of an interval are; the same for every step within them."""
+
+    def __init__(self) -> None:
+        self._tables: list[Table] = []
+        self.rows: Rows = _NONE
+        self._known: dict[tuple[int, ...], Rows] = {}
+
+    def lay(self, tables: list[Table]) -> None:
+        """Take these panes; nothing is computed again while they are the same."""
+        if len(tables) == len(self._tables) and all(map(is_, tables, self._tables)):
+            return
+        self._tables, self._known = tables, {}
+        self.rows = union([table.rows for table in tables])
+
+    def rows_in(self, measured: tuple[int, ...], columns: Columns) -> Rows:
+        """The scopes in which one of these columns holds anything."""
+        found = self._known.get(measured)
+        if found is None:
+            few, blank = list(measured), columns.blank[list(measured)]
+            held = [t.rows[(t.values[:, few] != blank).any(axis=1)] for t in self._tables]
+            found = self._known[measured] = union(held)
+        return found

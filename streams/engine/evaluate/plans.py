@@ -63,7 +63,10 @@ class KpiPlan:
 
 @dataclass(slots=True)
 class RulePlan:
-    """One rule: its window, groupings, ladder, expectation and minimum, resolved."""
+    """One rule: its window, groupings, ladder, expectation and minimum, resolved.
+
+    `measured` are the columns that its value, expectation and minimum are made of.
+    """
 
     rule: Rule
     kpi: KpiPlan
@@ -75,6 +78,7 @@ class RulePlan:
     constant: float | None
     volume: KpiPlan | None
     volume_column: int | None
+    measured: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -152,6 +156,7 @@ def _rule(catalogue: Catalogue, rule: Rule, plans: Plans) -> RulePlan:
         constant=rule.expect.value if isinstance(rule.expect, Constant) else None,
         volume=volume,
         volume_column=column,
+        measured=_measured(kpi, volume, column),
     )
 
 
@@ -161,6 +166,11 @@ def _minimum(rule: Rule, kpi: KpiPlan, plans: Plans) -> tuple[KpiPlan | None, in
     if rule.minimum.measure in kpi.columns:
         return None, kpi.columns[rule.minimum.measure]
     return plans.kpis[rule.minimum.measure], None
+
+
+def _measured(kpi: KpiPlan, volume: KpiPlan | None, column: int | None) -> tuple[int, ...]:
+    more = set() if volume is None else set(volume.columns.values())
+    return tuple(sorted({*kpi.columns.values(), *more, *([] if column is None else [column])}))
 
 
 def _mask(catalogue: Catalogue, scopes: Sequence[Sequence[str]], groupings: list[Grouping]) -> Mask:
