@@ -83,8 +83,6 @@ class Bench:
 
     def pick(self, plan: RulePlan, *, everywhere: bool) -> Rows:
         """The positions at which a rule is judged; `everywhere`: also where only others' measures moved."""
-        if plan.window not in self.span:
-            return NONE
         key = (plan.window, plan.groups_key, everywhere)
         found = self._picks.get(key)
         if found is None:

@@ -59,10 +59,11 @@ class Closing:
         self._looking_back: dict[tuple[int, int], list[RuleTiers]] = {}
         for tiers in self.judge.tiers:
             if tiers.plan.ago_ms is not None:
-                key = (tiers.plan.window, tiers.plan.ago_ms)
-                spec = self.plans.specs[tiers.plan.window]
-                self.judge.earlier.setdefault(key, Earlier(spec, tiers.plan.ago_ms, self.store))
-                self._looking_back.setdefault(key, []).append(tiers)
+                self._looking_back.setdefault((tiers.plan.window, tiers.plan.ago_ms), []).append(tiers)
+        for (window, ago_ms), rules in self._looking_back.items():
+            measured = {column for tiers in rules for column in tiers.plan.measured}
+            earlier = Earlier(self.plans.specs[window], ago_ms, self.store, measured)
+            self.judge.earlier[window, ago_ms] = earlier
         self.judge.settling = Settling(self.plans.specs, self._looking_back, since, self.store)
         self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
 

@@ -5,6 +5,7 @@ by an edge are added each time. Decides also at which pane ends an expectation t
 again: every quarter of an hour, and only for scopes in whose panes the edges are.
 """
 
+from collections.abc import Iterable
 from operator import is_
 
 import numpy as np
@@ -19,17 +20,20 @@ from streams.windows.spans import Interval, PaneGrain, Rolling, Spec
 
 #: an expectation that moves while nothing happens is looked at again this often
 STEP_MS = 15 * 60_000
+#: intervals remembered: one step asks for the same ones several times
+_INTERVALS = 16
 _NONE: Rows = np.empty(0, dtype=np.int64)
 
 
 class Earlier:
-    """One window shifted by one span."""
+    """One window shifted by one span; `measured` are the columns that anybody looks at."""
 
-    def __init__(self, spec: Spec, ago_ms: int, store: Store) -> None:
+    def __init__(self, spec: Spec, ago_ms: int, store: Store, measured: Iterable[int]) -> None:
         self.spec = spec
         self.ago_ms = ago_ms
         self._store = store
-        self._columns: Columns = store.columns
+        self._places = sorted(set(measured))
+        self._columns: Columns = store.columns.only(self._places)
         self._calendar: Calendar = store.calendar
         self._summed: tuple[Interval, int, int] | None = None
         self._cut: list[Piece] = []
@@ -37,17 +41,25 @@ class Earlier:
         self._next_late = -1
         self._core: Ints = self._columns.blanks(0)
         self._edges = _Edges()
+        self._intervals: dict[int, Interval] = {}
 
     def interval(self, end_ms: int) -> Interval:
         """The interval that is compared with at this pane end."""
-        return earlier(self.spec, end_ms, self.ago_ms, self._calendar)
+        found = self._intervals.get(end_ms)
+        if found is None:
+            if len(self._intervals) >= _INTERVALS:
+                self._intervals.clear()
+            found = self._intervals[end_ms] = earlier(self.spec, end_ms, self.ago_ms, self._calendar)
+        return found
 
     def pieces(self, end_ms: int) -> list[Piece]:
         """The panes that make it up."""
         return compose(self.interval(end_ms), self._calendar, self._kept())
 
     def natural(self, rows: Rows, end_ms: int) -> Floats:
-        """What these scopes held then, in natural units; NaN in a smallest or largest where nothing was."""
+        """What these scopes held then in the measured columns, in natural units; NaN in a smallest or largest
+        where nothing was.
+        """
         interval = self.interval(end_ms)
         inner = self._inner(interval)
         self._sum(inner)
@@ -58,14 +70,16 @@ class Earlier:
                 self._add(piece, rows, whole, paced)
         for piece in self._cut:
             self._add(piece, rows, whole, paced)
-        return self._columns.natural(whole) + self._columns.scaled(paced)
+        found: Floats = np.zeros((len(rows), len(self._store.columns)))
+        found[:, self._places] = self._columns.natural(whole) + self._columns.scaled(paced)
+        return found
 
     def _add(self, piece: Piece, rows: Rows, whole: Ints, paced: Floats) -> None:
         table = self._store.scope_table(piece.grain, piece.start)
         if table is None:
             return
         wanted, here = table.pick(rows)
-        values = table.values[here]
+        values = table.values[here][:, self._places]
         if piece.weight == 1:
             whole[wanted] = self._columns.merge(whole[wanted], values)
             return
@@ -100,7 +114,7 @@ class Earlier:
 
     def moved_in(self, measured: tuple[int, ...]) -> Rows:
         """Of those that `moved` last gave, the scopes in which one of these columns holds anything."""
-        return self._edges.rows_in(measured, self._columns)
+        return self._edges.rows_in(measured, self._store.columns)
 
     def next_move(self, after_ms: int) -> int | None:
         """The next pane end at which `moved` may find something; None while there is nothing to come."""
@@ -140,7 +154,8 @@ class Earlier:
             table = self._store.scope_table(piece.grain, piece.start) if piece.weight == 1 else None
             if table is not None:
                 self._reserve(int(table.rows[-1]) + 1)
-                self._core[table.rows] = self._columns.merge(self._core[table.rows], table.values)
+                values = table.values[:, self._places]
+                self._core[table.rows] = self._columns.merge(self._core[table.rows], values)
         self._summed = state
 
     def _reserve(self, count: int) -> None:

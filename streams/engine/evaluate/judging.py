@@ -125,6 +125,8 @@ class Judge:
         self, tiers: RuleTiers, bench: Bench, end_ms: int, earlier: dict[tuple[int, int], Floats]
     ) -> Judged | None:
         plan = tiers.plan
+        if plan.window not in bench.span:
+            return None
         at = bench.pick(plan, everywhere=not self.settling.is_settled(tiers, end_ms))
         if not len(at):
             return None

@@ -43,7 +43,8 @@ class Problem(NamedTuple):
 class KpiPlan:
     """One KPI: how its value follows from columns, and for which windows and groupings it is written.
 
-    `cut[window, grouping]` tells where figures of it are made.
+    `cut[window, grouping]` tells where figures of it are made; `alone` is the column that is its value as
+    it stands.
     """
 
     kpi: Kpi
@@ -52,12 +53,17 @@ class KpiPlan:
     digits: int | None
     cut: Mask
     cut_key: bytes
+    alone: int | None
 
     def compute(self, natural: Floats) -> Column:
         """The values for rows in natural units; NaN where there is none. Money is rounded to its smallest
         unit.
         """
-        values = self.formula.compute({name: natural[:, self.columns[name]] for name in self.formula.names})
+        if self.alone is not None:
+            values: Column = natural[:, self.alone]
+        else:
+            named = {name: natural[:, self.columns[name]] for name in self.formula.names}
+            values = self.formula.compute(named)
         return values if self.digits is None else np.round(values, self.digits)
 
 
@@ -138,7 +144,8 @@ def _kpi(catalogue: Catalogue, kpi: Kpi, plans: Plans, columns: Columns) -> KpiP
     cut = np.outer(np.array([window in windows for window in plans.windows]), groups)
     money = kpi.unit == catalogue.installation.currency
     digits = catalogue.installation.minor_digits if money else None
-    return KpiPlan(kpi, formula, places, digits, cut, cut.tobytes())
+    alone = places.get(formula.text.strip())
+    return KpiPlan(kpi, formula, places, digits, cut, cut.tobytes(), alone)
 
 
 def _rule(catalogue: Catalogue, rule: Rule, plans: Plans) -> RulePlan:

@@ -7,6 +7,7 @@ are found again in the panes that stay.
 
 import numpy as np
 
+from schemas.period import MINUTE_MS
 from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
 from streams.engine.evaluate.store import Store
 from streams.windows.panes import Calendar
@@ -14,6 +15,8 @@ from streams.windows.spans import Interval, Rolling, Spec, ToDate
 
 _NONE: Rows = np.empty(0, dtype=np.int64)
 _ROOM = 64
+#: panes in which smallest and largest are looked for at once
+_TOGETHER = 64
 
 
 class WindowSums:
@@ -23,6 +26,8 @@ class WindowSums:
         self.spec = spec
         self.interval = Interval(-(2**62), -(2**62))
         self.filled = False
+        #: the next pane end at which the far edge moves
+        self._moves_ms = -(2**62)
         self._columns = columns
         self._calendar = calendar
         self._values: Ints = columns.blanks(_ROOM)
@@ -72,17 +77,20 @@ class WindowSums:
 
     def move(self, end_ms: int, store: Store) -> Rows:
         """Bring the window to this pane end; gives the scopes from which anything left."""
-        interval = self.spec.at(end_ms, self._calendar)
-        edge, self.interval = self.interval.start, interval
-        if interval.start == edge:
+        edge = self.interval.start
+        if self.interval.end <= end_ms < self._moves_ms:
+            self.interval = Interval(edge, end_ms)
+            return _NONE
+        self._go_to(end_ms)
+        if self.interval.start == edge:
             return _NONE
         if isinstance(self.spec, ToDate):
             return self._clear()
-        return self._leave(store, Interval(edge, interval.start), self.spec)
+        return self._leave(store, Interval(edge, self.interval.start), self.spec)
 
     def rebuild(self, end_ms: int, store: Store, scopes: int) -> None:
         """Make the sums anew from the panes."""
-        self.interval = self.spec.at(end_ms, self._calendar)
+        self._go_to(end_ms)
         self._values = self._columns.blanks(max(scopes, _ROOM))
         self.filled = False
         for _, table in store.scopes(self.spec.grain, self.interval):
@@ -94,7 +102,7 @@ class WindowSums:
             if not self.filled:
                 return None
             closes = self.spec.closes(self.interval.start, self._calendar)
-            return closes if closes > self.interval.end else self.interval.end + 60_000
+            return closes if closes > self.interval.end else self.interval.end + MINUTE_MS
         first = store.panes[self.spec.grain].first_from(self.interval.start)
         return None if first is None else self.spec.leaves(first, self._calendar)
 
@@ -107,6 +115,15 @@ class WindowSums:
     def natural(self, rows: Rows) -> Floats:
         """The sums of these scopes in natural units."""
         return self._columns.natural(self.take(rows))
+
+    def _go_to(self, end_ms: int) -> None:
+        spec, calendar = self.spec, self._calendar
+        self.interval = spec.at(end_ms, calendar)
+        start = self.interval.start
+        if isinstance(spec, Rolling):
+            self._moves_ms = spec.leaves(start, calendar)
+        else:
+            self._moves_ms = spec.closes(start, calendar) + MINUTE_MS
 
     def _clear(self) -> Rows:
         rows = self.present(len(self._values)) if self.filled else _NONE
@@ -138,9 +155,20 @@ class WindowSums:
         lost = rows[same.any(axis=1)]
         if not len(lost):
             return
+        tables = [table for _, table in store.scopes(self.spec.grain, Interval(self.interval.start, 2**62))]
         found = self._columns.blanks(len(lost))
-        for _, table in store.scopes(self.spec.grain, Interval(self.interval.start, 2**62)):
-            wanted, here = table.pick(lost)
-            if len(wanted):
-                found[wanted] = self._columns.merge(found[wanted], table.values[here])
+        for begin in range(0, len(tables), _TOGETHER):
+            self._fold_extremes(found, lost, tables[begin : begin + _TOGETHER])
         self._values[np.ix_(lost, extreme)] = found[:, extreme]
+
+    def _fold_extremes(self, found: Ints, rows: Rows, tables: list[Table]) -> None:
+        """Smallest and largest of these panes, into one line for each of the rows (ascending)."""
+        there = np.concatenate([table.rows for table in tables])
+        at = np.searchsorted(rows, there)
+        at[at == len(rows)] = 0
+        here = (rows[at] == there).nonzero()[0]
+        at = at[here]
+        for columns, function in ((self._columns.mins, np.minimum), (self._columns.maxs, np.maximum)):
+            for column in columns.tolist():
+                values = np.concatenate([table.values[:, column] for table in tables])
+                function.at(found[:, column], at, values[here])
