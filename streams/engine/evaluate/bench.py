@@ -41,25 +41,33 @@ class Bench:
             np.array([end - start for start, end in self.span.values()], dtype=np.int64),
         )
         self._place(touched)
+        self._columns = {window: touched.columns(window) for window in self.span}
+        self._all_columns = frozenset().union(*self._columns.values())
         self._cuts: dict[bytes, Rows] = {}
-        self._picks: dict[tuple[int, bytes, bool], Rows] = {}
+        self._live: dict[tuple[int, ...], Mask] = {}
+        self._picks: dict[tuple[int, bytes, int], Rows] = {}
         self._values: dict[str, Column] = {}
         self._labels: list[Label] | None = None
 
     def _place(self, touched: Touched) -> None:
-        """Turn scopes into positions: where all KPIs are fresh, all rules are judged, one KPI is due."""
-        self._fresh: Mask = np.zeros(len(self.rows), dtype=np.bool_)
-        self._judged: Mask = np.zeros(len(self.rows), dtype=np.bool_)
+        """Turn scopes into positions: looked at in everything, in the columns that changed, in one KPI."""
+        self._whole, self._changed, self._struck = (
+            np.zeros(len(self.rows), dtype=np.bool_) for _ in range(3)
+        )
         self._due: dict[str, dict[int, Rows]] = {}
+        self._drifting: dict[tuple[int, str], Rows] = {}
         place = np.empty(len(self._scopes), dtype=np.int64)
         for window, (start, end) in self.span.items():
             place[self.rows[start:end]] = np.arange(start, end)
-            self._fresh[place[touched.changed(window)]] = True
-            self._judged[place[touched.struck(window)]] = True
+            self._whole[place[touched.whole(window)]] = True
+            self._changed[place[touched.changed(window)]] = True
+            self._struck[place[touched.struck(window)]] = True
             for kpi, rows in touched.due(window).items():
                 self._due.setdefault(kpi, {})[window] = np.sort(place[rows])
-        self._judged |= self._fresh
-        self._all_fresh, self._any_fresh = bool(self._fresh.all()), bool(self._fresh.any())
+            for kpi, rows in touched.drifting(window).items():
+                self._drifting[window, kpi] = np.sort(place[rows])
+        self._any_whole = bool(self._whole.any())
+        self._any = self._any_whole or bool(self._changed.any())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,28 +80,49 @@ class Bench:
         return found
 
     def written(self, kpi: KpiPlan) -> Rows:
-        """The positions at which a figure is due: where content changed, and where the KPI itself is due."""
-        if self._all_fresh:
-            return self.cut(kpi)
-        found = list(self._due.get(kpi.kpi.id, {}).values())
-        if self._any_fresh:
+        """The positions at which a figure is due: where its content changed, and where it is due itself."""
+        due = self._due.get(kpi.kpi.id)
+        found = list(due.values()) if due else []
+        if self._any and (self._any_whole or not kpi.measured.isdisjoint(self._all_columns)):
+            windows = tuple(
+                [window for window, columns in self._columns.items() if not kpi.measured.isdisjoint(columns)]
+            )
             cut = self.cut(kpi)
-            found.append(cut[self._fresh[cut]])
+            found.append(cut[self._live_in(windows)[cut]])
         return union(found)
+
+    def _live_in(self, windows: tuple[int, ...]) -> Mask:
+        """Where everything is looked at, or anything changed in these windows."""
+        found = self._live.get(windows)
+        if found is None:
+            found = self._whole.copy()
+            for start, end in (self.span[window] for window in windows):
+                found[start:end] |= self._changed[start:end]
+            self._live[windows] = found
+        return found
 
     def pick(self, plan: RulePlan, *, everywhere: bool) -> Rows:
         """The positions at which a rule is judged; `everywhere`: also where only others' measures moved."""
-        key = (plan.window, plan.groups_key, everywhere)
+        window = plan.window
+        reach = 2 if everywhere else 0 if plan.measured.isdisjoint(self._columns[window]) else 1
+        key = (window, plan.groups_key, reach)
         found = self._picks.get(key)
         if found is None:
-            start, end = self.span[plan.window]
-            here = plan.groups[self.groups[start:end]]
-            found = (here if everywhere else here & self._judged[start:end]).nonzero()[0] + start
-            self._picks[key] = found
-        due = self._due.get(plan.kpi.kpi.id, {}).get(plan.window)
-        if due is None or everywhere:
+            found = self._picks[key] = self._judged(plan, reach)
+        if everywhere:
             return found
-        return union([found, due[plan.groups[self.groups[due]]]])
+        kpi = plan.kpi.kpi.id
+        due = (self._due.get(kpi, {}).get(window), self._drifting.get((window, kpi)))
+        return union([found, *(rows[plan.groups[self.groups[rows]]] for rows in due if rows is not None)])
+
+    def _judged(self, plan: RulePlan, reach: int) -> Rows:
+        start, end = self.span[plan.window]
+        here = plan.groups[self.groups[start:end]]
+        if reach < 2:
+            where = self._whole[start:end] | self._struck[start:end]
+            here &= where | self._changed[start:end] if reach else where
+        found: Rows = here.nonzero()[0] + start
+        return found
 
     def values(self, kpi: KpiPlan) -> Column:
         """A KPI wherever it may be written or judged; NaN elsewhere and where it has no value."""

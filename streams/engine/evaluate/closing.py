@@ -11,18 +11,18 @@ import numpy as np
 
 from schemas.base import Scope
 from schemas.catalogue import Catalogue
-from schemas.period import MINUTE_MS
+from schemas.period import HOUR_MS, MINUTE_MS
 from streams.decisions.verdict import Reason, reasons
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Columns, Rows, Table
-from streams.engine.evaluate.earlier import Earlier
+from streams.engine.evaluate.earlier import STEP_MS, Earlier
 from streams.engine.evaluate.intake import Intake
 from streams.engine.evaluate.journal import Journal
 from streams.engine.evaluate.judging import Judge, Judgement
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.pending import Entry
-from streams.engine.evaluate.plans import make_plans
+from streams.engine.evaluate.plans import begun_with, make_plans
 from streams.engine.evaluate.reckoning import Reckoning
 from streams.engine.evaluate.scopes import Leaves, Scopes
 from streams.engine.evaluate.settling import Settling
@@ -30,7 +30,7 @@ from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.store import Kept, Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers
-from streams.engine.evaluate.touched import Touched, union
+from streams.engine.evaluate.touched import Change, Touched, union
 from streams.engine.figures import Figure, ScopeItems
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, ToDate
@@ -55,6 +55,7 @@ class Closing:
         self.windows = [WindowSums(spec, columns, self.calendar) for spec in self.plans.specs]
         self.judge = Judge(catalogue, self.plans, self.windows, self.scopes, since)
         self.judge.partition = Partition(catalogue, self.store, self.scopes)
+        self._begun_with = begun_with(self.plans.windows)
         self._quiet = [tiers for tiers in self.judge.tiers if tiers.plan.rule.quiet is not None]
         self._looking_back: dict[tuple[int, int], list[RuleTiers]] = {}
         for tiers in self.judge.tiers:
@@ -146,7 +147,9 @@ class Closing:
         self._fall_due(end_ms, touched)
         for window, sums in enumerate(self.windows):
             if sums.is_whole(end_ms):
-                touched.change(window, sums.present(len(self.scopes)))
+                touched.fill(window, sums.present(len(self.scopes)))
+            elif end_ms % HOUR_MS == 0:
+                touched.fill(window, touched.changed(window))
         yield from self._judge(end_ms, touched, late)
         self.journal.turn(end_ms)
 
@@ -180,12 +183,15 @@ class Closing:
         late: "dict[tuple[int, int], list[Rows]]",
     ) -> None:
         """Add to the windows that are open for this pane; note the closed periods that it belongs to."""
+        change = Change(table.rows, self.columns.held(table.values))
         for window, sums in enumerate(self.windows):
             if not sums.spec.takes(grain):
                 continue
             if sums.open_for(start):
-                sums.enter(table)
-                touched.change(window, table.rows)
+                begun = sums.enter(table)
+                touched.change(window, change)
+                for other in self._begun_with[window]:
+                    touched.fill(other, begun)
             elif isinstance(sums.spec, ToDate):
                 period = self.calendar.floor(sums.spec.period, start)
                 late.setdefault((window, period), []).append(table.rows)
@@ -212,13 +218,17 @@ class Closing:
                 rows = np.array(sorted({*held, *turned}), dtype=np.int64)
                 touched.strike(tiers.plan.window, tiers.plan.rule.kpi, rows)
         for key, earlier in self.judge.earlier.items():
-            rows = earlier.moved(end_ms)
-            if len(rows):
-                self._move(key, rows, end_ms, touched)
+            changed = touched.changed(key[0])
+            if end_ms % STEP_MS == 0:
+                self._move(key, earlier.moved(end_ms), end_ms, touched)
+            elif len(changed) and len(earlier.moved(end_ms)):
+                self._drift(key, changed, touched)
 
     def _move(self, key: tuple[int, int], rows: Rows, end_ms: int, touched: Touched) -> None:
         """An expectation moved: its own rules look, and as long as some are unsettled, all of its window."""
         window, _ = key
+        if not len(rows):
+            return
         settled = self.judge.is_window_settled(window, end_ms)
         for tiers in self._looking_back[key]:
             plan = tiers.plan
@@ -226,6 +236,13 @@ class Closing:
             touched.fall_due(window, plan.rule.kpi, own[plan.groups[self.scopes.group[own]]])
             if not settled:
                 touched.move(window, rows[plan.groups[self.scopes.group[rows]]])
+
+    def _drift(self, key: tuple[int, int], changed: Rows, touched: Touched) -> None:
+        """Between two steps an expectation that moves is looked at where anything changed."""
+        for tiers in self._looking_back[key]:
+            own = self.judge.earlier[key].moved_in(tiers.plan.measured)
+            rows = np.intersect1d(changed, own[tiers.plan.groups[self.scopes.group[own]]])
+            touched.drift(tiers.plan.window, tiers.plan.rule.kpi, rows)
 
     def _judge(self, end_ms: int, touched: Touched, late: "dict[tuple[int, int], Rows]") -> Iterator[Outcome]:
         if not touched and not late:

@@ -98,9 +98,7 @@ class Earlier:
         return Kept(self._store.edge("m"), self._store.edge("h"))
 
     def moved(self, end_ms: int) -> Rows:
-        """The scopes of which anything may have moved in the step that ends here."""
-        if end_ms % STEP_MS:
-            return _NONE
+        """The scopes of which anything may have moved in the last quarter of an hour."""
         now, before = self.interval(end_ms), self.interval(end_ms - STEP_MS)
         grain = self._grain()
         tables = [
@@ -112,7 +110,7 @@ class Earlier:
         self._edges.lay(tables)
         return self._edges.rows
 
-    def moved_in(self, measured: tuple[int, ...]) -> Rows:
+    def moved_in(self, measured: frozenset[int]) -> Rows:
         """Of those that `moved` last gave, the scopes in which one of these columns holds anything."""
         return self._edges.rows_in(measured, self._store.columns)
 
@@ -173,7 +171,7 @@ class _Edges:
     def __init__(self) -> None:
         self._tables: list[Table] = []
         self.rows: Rows = _NONE
-        self._known: dict[tuple[int, ...], Rows] = {}
+        self._known: dict[frozenset[int], Rows] = {}
 
     def lay(self, tables: list[Table]) -> None:
         """Take these panes; nothing is computed again while they are the same."""
@@ -182,11 +180,12 @@ class _Edges:
         self._tables, self._known = tables, {}
         self.rows = union([table.rows for table in tables])
 
-    def rows_in(self, measured: tuple[int, ...], columns: Columns) -> Rows:
+    def rows_in(self, measured: frozenset[int], columns: Columns) -> Rows:
         """The scopes in which one of these columns holds anything."""
         found = self._known.get(measured)
         if found is None:
-            few, blank = list(measured), columns.blank[list(measured)]
+            few = sorted(measured)
+            blank = columns.blank[few]
             held = [t.rows[(t.values[:, few] != blank).any(axis=1)] for t in self._tables]
             found = self._known[measured] = union(held)
         return found

@@ -74,6 +74,8 @@ class Judge:
         result = Judgement()
         earlier: dict[tuple[int, int], Floats] = {}
         for name, tiers in list(self.tiers.rules.items()):
+            if tiers.plan.window not in bench.span:
+                continue
             try:
                 judged = self._verdicts(tiers, bench, end_ms, earlier)
                 if judged is None:
@@ -90,9 +92,10 @@ class Judge:
         """What every rule finds on the bench, without moving anything."""
         earlier: dict[tuple[int, int], Floats] = {}
         for tiers in self.tiers:
-            judged = self._verdicts(tiers, bench, end_ms, earlier)
-            if judged is not None:
-                yield tiers.plan, judged
+            if tiers.plan.window in bench.span:
+                judged = self._verdicts(tiers, bench, end_ms, earlier)
+                if judged is not None:
+                    yield tiers.plan, judged
 
     def set_aside(self, name: str, error: Exception, problems: list[Problem]) -> None:
         """Judge a rule no more until the next catalogue."""
@@ -125,8 +128,6 @@ class Judge:
         self, tiers: RuleTiers, bench: Bench, end_ms: int, earlier: dict[tuple[int, int], Floats]
     ) -> Judged | None:
         plan = tiers.plan
-        if plan.window not in bench.span:
-            return None
         at = bench.pick(plan, everywhere=not self.settling.is_settled(tiers, end_ms))
         if not len(at):
             return None

@@ -10,10 +10,10 @@ import numpy as np
 from schemas.period import MINUTE_MS
 from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
 from streams.engine.evaluate.store import Store
+from streams.engine.evaluate.touched import NO_CHANGE, NONE, Change, union
 from streams.windows.panes import Calendar
 from streams.windows.spans import Interval, Rolling, Spec, ToDate
 
-_NONE: Rows = np.empty(0, dtype=np.int64)
 _ROOM = 64
 #: panes in which smallest and largest are looked for at once
 _TOGETHER = 64
@@ -52,15 +52,15 @@ class WindowSums:
         """Whether what becomes known of this pane still counts in it."""
         return pane_start >= self.interval.start
 
-    def enter(self, table: Table) -> None:
-        """Add what became known of a pane that lies in the window."""
+    def enter(self, table: Table) -> Rows:
+        """Add what became known of a pane that lies in the window; gives the scopes that had nothing."""
         rows = table.rows
         self.reserve(int(rows[-1]) + 1)
-        if self._columns.plain:
-            self._values[rows] += table.values
-        else:
-            self._values[rows] = self._columns.merge(self._values[rows], table.values)
+        before = self._values[rows]
+        self._values[rows] = self._columns.merge(before, table.values)
         self.filled = True
+        begun: Rows = rows[(before == self._columns.blank).all(axis=1)]
+        return begun
 
     def foresee(self, row: int, end_ms: int, store: Store) -> Ints:
         """What of the panes that are closed will be in the window at a later pane end, for one scope."""
@@ -75,15 +75,15 @@ class WindowSums:
                 found = self._columns.merge(found, table.values[here])
         return found
 
-    def move(self, end_ms: int, store: Store) -> Rows:
-        """Bring the window to this pane end; gives the scopes from which anything left."""
+    def move(self, end_ms: int, store: Store) -> Change:
+        """Bring the window to this pane end; gives the scopes from which anything left, and what."""
         edge = self.interval.start
         if self.interval.end <= end_ms < self._moves_ms:
             self.interval = Interval(edge, end_ms)
-            return _NONE
+            return NO_CHANGE
         self._go_to(end_ms)
         if self.interval.start == edge:
-            return _NONE
+            return NO_CHANGE
         if isinstance(self.spec, ToDate):
             return self._clear()
         return self._leave(store, Interval(edge, self.interval.start), self.spec)
@@ -125,28 +125,28 @@ class WindowSums:
         else:
             self._moves_ms = spec.closes(start, calendar) + MINUTE_MS
 
-    def _clear(self) -> Rows:
-        rows = self.present(len(self._values)) if self.filled else _NONE
-        if len(rows):
-            self._values[rows] = self._columns.blank
+    def _clear(self) -> Change:
+        rows = self.present(len(self._values)) if self.filled else NONE
+        columns = self._columns.held(self._values[rows])
+        self._values[rows] = self._columns.blank
         self.filled = False
-        return rows
+        return Change(rows, columns)
 
-    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Rows:
-        left = []
+    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Change:
+        left: list[Rows] = []
+        columns: set[int] = set()
         for _, table in store.scopes(spec.grain, gone):
             rows, values = table.rows, table.values
             self.reserve(int(rows[-1]) + 1)
             now = self._values[rows]
             left.append(rows)
+            columns |= self._columns.held(values)
             if self._columns.plain:
                 self._values[rows] = now - values
             else:
                 self._values[rows] = self._columns.less(now, values)
                 self._search(store, rows, now, values)
-        if not left:
-            return _NONE
-        return np.unique(np.concatenate(left)) if len(left) > 1 else left[0]
+        return Change(union(left), frozenset(columns)) if left else NO_CHANGE
 
     def _search(self, store: Store, rows: Rows, now: Ints, gone: Ints) -> None:
         """Find smallest and largest again for scopes whose extreme has left."""
