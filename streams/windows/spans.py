@@ -12,12 +12,12 @@ from schemas.period import CALENDAR, HOUR_MS, ROLLING_MS
 from streams.windows.panes import Calendar, Period
 
 PaneGrain = Literal["m", "h", "d"]
+_GRAINS: dict[str, PaneGrain] = {"m": "m", "h": "h", "d": "d"}
 
 
 def grain_of(text: str) -> PaneGrain:
     """The grain that this letter names; KeyError when it names none."""
-    grains: dict[str, PaneGrain] = {"m": "m", "h": "h", "d": "d"}
-    return grains[text]
+    return _GRAINS[text]
 
 
 def is_within(grain: PaneGrain, other: PaneGrain) -> bool:

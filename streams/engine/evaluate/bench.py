@@ -1,84 +1,131 @@
 """What is looked at when one pane closes: scopes side by side with their sums, values computed once.
 
-A bench holds, for every window, the scopes whose content changed or whose clock fell due. It computes each
-KPI at most once over all of them. It decides nothing.
+A bench holds, for every window, the scopes that were touched. It computes each KPI at most once over all of
+them, and tells where a KPI is written and a rule judged: everything where content changed; where nothing but
+an expectation moved, only what is held against it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from streams.decisions.formula import Column
 from streams.engine.evaluate.columns import Floats, Rows
-from streams.engine.evaluate.plans import KpiPlan, Mask
+from streams.engine.evaluate.plans import KpiPlan, Mask, RulePlan
 from streams.engine.evaluate.scopes import Scopes
 from streams.engine.evaluate.sums import WindowSums
+from streams.engine.evaluate.touched import NONE, Touched, union
 from streams.engine.figures import Label
-
-_NONE: Rows = np.empty(0, dtype=np.int64)
 
 
 class Bench:
-    """Positions 0…n−1, sorted by window and within it by scope; `fresh` where content changed."""
+    """Positions 0…n−1, sorted by window and within it by scope."""
 
-    def __init__(
-        self,
-        windows: Sequence[WindowSums],
-        scopes: Scopes,
-        changed: Mapping[int, Rows],
-        due: Mapping[int, Rows],
-    ) -> None:
+    def __init__(self, windows: Sequence[WindowSums], scopes: Scopes, touched: Touched) -> None:
         self._scopes = scopes
         self._names = [sums.spec.name for sums in windows]
         self.span: dict[int, tuple[int, int]] = {}
-        rows, fresh, natural = [_NONE], [np.zeros(0, dtype=np.bool_)], [windows[0].natural(_NONE)]
-        begin = 0
-        for window in sorted({*changed, *due}):
-            here, new = _together(changed.get(window, _NONE), due.get(window, _NONE), scopes.rank)
+        rows, natural, begin = [NONE], [windows[0].natural(NONE)], 0
+        for window in touched.windows:
+            here = touched.rows(window)
+            here = here[np.argsort(scopes.rank[here])] if len(here) > 1 else here
             rows.append(here)
-            fresh.append(new)
             natural.append(windows[window].natural(here))
             self.span[window] = (begin, begin + len(here))
             begin += len(here)
         self.rows: Rows = np.concatenate(rows)
-        self.fresh: Mask = np.concatenate(fresh)
         self.natural: Floats = np.concatenate(natural)
         self.groups: Rows = scopes.group[self.rows]
-        self._all_fresh = bool(self.fresh.all())
         self._windows = np.repeat(
             np.array(list(self.span), dtype=np.int64),
             np.array([end - start for start, end in self.span.values()], dtype=np.int64),
         )
+        self._place(touched)
+        self._columns = {window: touched.columns(window) for window in self.span}
+        self._all_columns = frozenset().union(*self._columns.values())
         self._cuts: dict[bytes, Rows] = {}
-        self._picks: dict[tuple[int, bytes], Rows] = {}
+        self._live: dict[tuple[int, ...], Mask] = {}
+        self._picks: dict[tuple[int, bytes, int], Rows] = {}
         self._values: dict[str, Column] = {}
         self._labels: list[Label] | None = None
+
+    def _place(self, touched: Touched) -> None:
+        """Turn scopes into positions: looked at in everything, in the columns that changed, in one KPI."""
+        self._whole, self._changed, self._struck = (
+            np.zeros(len(self.rows), dtype=np.bool_) for _ in range(3)
+        )
+        self._due: dict[str, dict[int, Rows]] = {}
+        self._drifting: dict[tuple[int, str], Rows] = {}
+        place = np.empty(len(self._scopes), dtype=np.int64)
+        for window, (start, end) in self.span.items():
+            place[self.rows[start:end]] = np.arange(start, end)
+            self._whole[place[touched.whole(window)]] = True
+            self._changed[place[touched.changed(window)]] = True
+            self._struck[place[touched.struck(window)]] = True
+            for kpi, rows in touched.due(window).items():
+                self._due.setdefault(kpi, {})[window] = np.sort(place[rows])
+            for kpi, rows in touched.drifting(window).items():
+                self._drifting[window, kpi] = np.sort(place[rows])
+        self._any_whole = bool(self._whole.any())
+        self._any = self._any_whole or bool(self._changed.any())
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def cut(self, kpi: KpiPlan) -> Rows:
-        """The positions at which a KPI is written."""
+        """The positions of the windows and groupings for which a KPI is written."""
         found = self._cuts.get(kpi.cut_key)
         if found is None:
-            found = self._cuts[kpi.cut_key] = np.flatnonzero(kpi.cut[self._windows, self.groups])
+            found = self._cuts[kpi.cut_key] = kpi.cut[self._windows, self.groups].nonzero()[0]
         return found
 
-    def written(self, kpi: KpiPlan, *, due: bool) -> Rows:
-        """The positions at which a figure is due: where content changed, or also where a clock fell due."""
-        cut = self.cut(kpi)
-        return cut if due or self._all_fresh else cut[self.fresh[cut]]
+    def written(self, kpi: KpiPlan) -> Rows:
+        """The positions at which a figure is due: where its content changed, and where it is due itself."""
+        due = self._due.get(kpi.kpi.id)
+        found = list(due.values()) if due else []
+        if self._any and (self._any_whole or not kpi.measured.isdisjoint(self._all_columns)):
+            windows = tuple(
+                [window for window, columns in self._columns.items() if not kpi.measured.isdisjoint(columns)]
+            )
+            cut = self.cut(kpi)
+            found.append(cut[self._live_in(windows)[cut]])
+        return union(found)
 
-    def pick(self, window: int, groups: Mask, key: bytes) -> Rows:
-        """The positions of one window that are of these groupings."""
-        found = self._picks.get((window, key))
+    def _live_in(self, windows: tuple[int, ...]) -> Mask:
+        """Where everything is looked at, or anything changed in these windows."""
+        found = self._live.get(windows)
         if found is None:
-            start, end = self.span.get(window, (0, 0))
-            found = self._picks[window, key] = start + np.flatnonzero(groups[self.groups[start:end]])
+            found = self._whole.copy()
+            for start, end in (self.span[window] for window in windows):
+                found[start:end] |= self._changed[start:end]
+            self._live[windows] = found
+        return found
+
+    def pick(self, plan: RulePlan, *, everywhere: bool) -> Rows:
+        """The positions at which a rule is judged; `everywhere`: also where only others' measures moved."""
+        window = plan.window
+        reach = 2 if everywhere else 0 if plan.measured.isdisjoint(self._columns[window]) else 1
+        key = (window, plan.groups_key, reach)
+        found = self._picks.get(key)
+        if found is None:
+            found = self._picks[key] = self._judged(plan, reach)
+        if everywhere:
+            return found
+        kpi = plan.kpi.kpi.id
+        due = (self._due.get(kpi, {}).get(window), self._drifting.get((window, kpi)))
+        return union([found, *(rows[plan.groups[self.groups[rows]]] for rows in due if rows is not None)])
+
+    def _judged(self, plan: RulePlan, reach: int) -> Rows:
+        start, end = self.span[plan.window]
+        here = plan.groups[self.groups[start:end]]
+        if reach < 2:
+            where = self._whole[start:end] | self._struck[start:end]
+            here &= where | self._changed[start:end] if reach else where
+        found: Rows = here.nonzero()[0] + start
         return found
 
     def values(self, kpi: KpiPlan) -> Column:
-        """A KPI at every position where it is written or judged; NaN elsewhere and where it has no value."""
+        """A KPI wherever it may be written or judged; NaN elsewhere and where it has no value."""
         found = self._values.get(kpi.kpi.id)
         if found is None:
             cut = self.cut(kpi)
@@ -100,13 +147,3 @@ class Bench:
                 for window, row in zip(self._windows.tolist(), self.rows.tolist(), strict=True)
             ]
         return self._labels
-
-
-def _together(changed: Rows, due: Rows, rank: Rows) -> tuple[Rows, Mask]:
-    """Both as one list in the order of scopes, and which of them changed."""
-    if not len(due):
-        rows = changed[np.argsort(rank[changed])] if len(changed) > 1 else changed
-        return rows, np.ones(len(rows), dtype=np.bool_)
-    rows = np.union1d(changed, due)
-    rows = rows[np.argsort(rank[rows])]
-    return rows, np.isin(rows, changed)

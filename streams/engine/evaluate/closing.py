@@ -11,26 +11,27 @@ import numpy as np
 
 from schemas.base import Scope
 from schemas.catalogue import Catalogue
-from schemas.period import MINUTE_MS
-from schemas.records import Cause
+from schemas.period import HOUR_MS, MINUTE_MS
 from streams.decisions.verdict import Reason, reasons
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Columns, Rows, Table
-from streams.engine.evaluate.earlier import Earlier
+from streams.engine.evaluate.earlier import STEP_MS, Earlier
 from streams.engine.evaluate.intake import Intake
 from streams.engine.evaluate.journal import Journal
 from streams.engine.evaluate.judging import Judge, Judgement
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.pending import Entry
-from streams.engine.evaluate.plans import Problem, make_plans
+from streams.engine.evaluate.plans import Problem, begun_with, make_plans
 from streams.engine.evaluate.reach import Reach
 from streams.engine.evaluate.reckoning import Reckoning
 from streams.engine.evaluate.scopes import Leaves, Scopes
+from streams.engine.evaluate.settling import Settling
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.store import Kept, Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers
+from streams.engine.evaluate.touched import Change, Touched, union
 from streams.engine.figures import Figure, ScopeItems
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, ToDate
@@ -39,40 +40,6 @@ _TOO_LARGE = (
     "its sums are too large to be exact (2^62 stored units); give its measure a `where` that leaves out what "
     "is absurd, or take the event back and run `planwatch rebuild`"
 )
-
-
-class _Touched:
-    """Scopes by window: whose content changed, and whose clock fell due."""
-
-    def __init__(self) -> None:
-        self._changed: dict[int, list[Rows]] = {}
-        self._due: dict[int, list[Rows]] = {}
-        self.due_kpis: set[str] = set()
-        self.turned: dict[str, dict[int, Cause]] = {}
-
-    def change(self, window: int, rows: Rows) -> None:
-        if len(rows):
-            self._changed.setdefault(window, []).append(rows)
-
-    def fall_due(self, window: int, kpi: str, rows: Rows) -> None:
-        if len(rows):
-            self._due.setdefault(window, []).append(rows)
-            self.due_kpis.add(kpi)
-
-    @property
-    def changed(self) -> dict[int, Rows]:
-        return {window: _union(rows) for window, rows in self._changed.items()}
-
-    @property
-    def due(self) -> dict[int, Rows]:
-        return {window: _union(rows) for window, rows in self._due.items()}
-
-    def __bool__(self) -> bool:
-        return bool(self._changed or self._due)
-
-
-def _union(rows: list[Rows]) -> Rows:
-    return rows[0] if len(rows) == 1 else np.unique(np.concatenate(rows))
 
 
 class Closing:
@@ -94,14 +61,17 @@ class Closing:
         self.windows = [WindowSums(spec, columns, self.calendar) for spec in self.plans.specs]
         self.judge = Judge(catalogue, self.plans, self.windows, self.scopes, since)
         self.judge.partition = Partition(catalogue, self.store, self.scopes)
+        self._begun_with = begun_with(self.plans.windows)
         self._quiet = [tiers for tiers in self.judge.tiers if tiers.plan.rule.quiet is not None]
         self._looking_back: dict[tuple[int, int], list[RuleTiers]] = {}
         for tiers in self.judge.tiers:
             if tiers.plan.ago_ms is not None:
-                key = (tiers.plan.window, tiers.plan.ago_ms)
-                spec = self.plans.specs[tiers.plan.window]
-                self.judge.earlier.setdefault(key, Earlier(spec, tiers.plan.ago_ms, self.store))
-                self._looking_back.setdefault(key, []).append(tiers)
+                self._looking_back.setdefault((tiers.plan.window, tiers.plan.ago_ms), []).append(tiers)
+        for (window, ago_ms), rules in self._looking_back.items():
+            measured = {column for tiers in rules for column in tiers.plan.measured}
+            earlier = Earlier(self.plans.specs[window], ago_ms, self.store, measured)
+            self.judge.earlier[window, ago_ms] = earlier
+        self.judge.settling = Settling(self.plans.specs, self._looking_back, since, self.store)
         self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
         self._leave_out()
 
@@ -177,7 +147,7 @@ class Closing:
         judgement = Judgement()
         for plan, judged in self.judge.look(bench, end_ms):
             judgement.expected.setdefault(plan.kpi.kpi.id, []).append((judged.at, judged.expected))
-        for block in self.reckoning.blocks(bench, end_ms, judgement, set(), None):
+        for block in self.reckoning.blocks(bench, end_ms, judgement, None):
             yield from block
 
     def verdicts_now(self, end_ms: int) -> Iterator[tuple[str, str, int]]:
@@ -191,13 +161,13 @@ class Closing:
 
     def _everything(self) -> Bench:
         present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}
-        return Bench(self.windows, self.scopes, present, {})
+        return Bench(self.windows, self.scopes, Touched(present))
 
     def close(self, end_ms: int, entries: Sequence[Entry]) -> Iterator[Outcome]:
         """Bring everything to this pane end, and hand over what follows in parts of bounded size."""
         self.store.prune(end_ms)
         self.journal.turn(end_ms - MINUTE_MS)
-        touched = _Touched()
+        touched = Touched()
         for window, sums in enumerate(self.windows):
             touched.change(window, sums.move(end_ms, self.store))
         late = self._enter(end_ms, entries, touched)
@@ -205,12 +175,14 @@ class Closing:
         self._fall_due(end_ms, touched)
         for window, sums in enumerate(self.windows):
             if sums.is_whole(end_ms):
-                touched.change(window, sums.present(len(self.scopes)))
+                touched.fill(window, sums.present(len(self.scopes)))
+            elif end_ms % HOUR_MS == 0:
+                touched.fill(window, touched.changed(window))
         yield from self._judge(end_ms, touched, late, lost)
         self.journal.turn(end_ms)
 
     def _enter(
-        self, end_ms: int, entries: Sequence[Entry], touched: _Touched
+        self, end_ms: int, entries: Sequence[Entry], touched: Touched
     ) -> "dict[tuple[int, int], Rows]":
         if not entries:
             return {}
@@ -228,28 +200,31 @@ class Closing:
             self.journal.note(end_ms, grain, start, table)
             self._hear(scopes, end_ms, touched)
             self._spread(grain, start, scopes, touched, late)
-        return {period: _union(rows) for period, rows in late.items()}
+        return {period: union(rows) for period, rows in late.items()}
 
     def _spread(
         self,
         grain: PaneGrain,
         start: int,
         table: Table,
-        touched: _Touched,
+        touched: Touched,
         late: "dict[tuple[int, int], list[Rows]]",
     ) -> None:
         """Add to the windows that are open for this pane; note the closed periods that it belongs to."""
+        change = Change(table.rows, self.columns.held(table.values))
         for window, sums in enumerate(self.windows):
             if not sums.spec.takes(grain):
                 continue
             if sums.open_for(start):
-                sums.enter(table)
-                touched.change(window, table.rows)
+                begun = sums.enter(table)
+                touched.change(window, change)
+                for other in self._begun_with[window]:
+                    touched.fill(other, begun)
             elif isinstance(sums.spec, ToDate):
                 period = self.calendar.floor(sums.spec.period, start)
                 late.setdefault((window, period), []).append(table.rows)
 
-    def _hear(self, table: Table, end_ms: int, touched: _Touched) -> None:
+    def _hear(self, table: Table, end_ms: int, touched: Touched) -> None:
         groups = self.scopes.group[table.rows]
         for tiers in self._quiet:
             name = tiers.plan.rule.id
@@ -260,29 +235,51 @@ class Closing:
             rows = table.rows[said & tiers.plan.groups[groups]]
             back = tiers.hear(rows.tolist(), end_ms)
             touched.turned.setdefault(name, {}).update(dict.fromkeys(back, "heard"))
-            touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
+            touched.strike(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
 
-    def _fall_due(self, end_ms: int, touched: _Touched) -> None:
+    def _fall_due(self, end_ms: int, touched: Touched) -> None:
         for tiers in self.judge.tiers.in_force():
             name = tiers.plan.rule.id
             held, turned = tiers.fell_due(end_ms)
             if turned:
                 touched.turned.setdefault(name, {}).update(turned)
-            rows = np.array(sorted({*held, *turned}), dtype=np.int64)
-            touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, rows)
+            if held or turned:
+                rows = np.array(sorted({*held, *turned}), dtype=np.int64)
+                touched.strike(tiers.plan.window, tiers.plan.rule.kpi, rows)
         for key, earlier in self.judge.earlier.items():
-            rows = earlier.moved(end_ms)
-            for tiers in self._looking_back[key] if len(rows) else ():
-                mine = rows[tiers.plan.groups[self.scopes.group[rows]]]
-                touched.fall_due(tiers.plan.window, tiers.plan.rule.kpi, mine)
+            changed = touched.changed(key[0])
+            if end_ms % STEP_MS == 0:
+                self._move(key, earlier.moved(end_ms), end_ms, touched)
+            elif len(changed) and len(earlier.moved(end_ms)):
+                self._drift(key, changed, touched)
+
+    def _move(self, key: tuple[int, int], rows: Rows, end_ms: int, touched: Touched) -> None:
+        """An expectation moved: its own rules look, and as long as some are unsettled, all of its window."""
+        window, _ = key
+        if not len(rows):
+            return
+        settled = self.judge.is_window_settled(window, end_ms)
+        for tiers in self._looking_back[key]:
+            plan = tiers.plan
+            own = self.judge.earlier[key].moved_in(plan.measured)
+            touched.fall_due(window, plan.rule.kpi, own[plan.groups[self.scopes.group[own]]])
+            if not settled:
+                touched.move(window, rows[plan.groups[self.scopes.group[rows]]])
+
+    def _drift(self, key: tuple[int, int], changed: Rows, touched: Touched) -> None:
+        """Between two steps an expectation that moves is looked at where anything changed."""
+        for tiers in self._looking_back[key]:
+            own = self.judge.earlier[key].moved_in(tiers.plan.measured)
+            rows = np.intersect1d(changed, own[tiers.plan.groups[self.scopes.group[own]]])
+            touched.drift(tiers.plan.window, tiers.plan.rule.kpi, rows)
 
     def _judge(
-        self, end_ms: int, touched: _Touched, late: "dict[tuple[int, int], Rows]", lost: list[Problem]
+        self, end_ms: int, touched: Touched, late: "dict[tuple[int, int], Rows]", lost: list[Problem]
     ) -> Iterator[Outcome]:
         if not touched and not late:
             yield Outcome(end_ms, problems=lost)
             return
-        bench = Bench(self.windows, self.scopes, touched.changed, touched.due)
+        bench = Bench(self.windows, self.scopes, touched)
         judgement = self.judge.judge(bench, end_ms, touched.turned)
         judgement.problems[:0] = lost
-        yield from self.reckoning.outcomes(bench, end_ms, judgement, touched.due_kpis, late)
+        yield from self.reckoning.outcomes(bench, end_ms, judgement, late)

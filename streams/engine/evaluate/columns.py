@@ -99,6 +99,10 @@ class Columns:
             )
         return found
 
+    def held(self, values: Ints) -> frozenset[int]:
+        """The columns in which anything was folded, in any row."""
+        return frozenset((values != self.blank).any(axis=0).nonzero()[0].tolist())
+
     def merge(self, one: Ints, other: Ints) -> Ints:
         """Rows merged pairwise."""
         merged = one + other

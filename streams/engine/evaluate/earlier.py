@@ -5,45 +5,61 @@ by an edge are added each time. Decides also at which pane ends an expectation t
 again: every quarter of an hour, and only for scopes in whose panes the edges are.
 """
 
+from collections.abc import Iterable
+from operator import is_
+
 import numpy as np
 
 from schemas.period import HOUR_MS
 from streams.decisions.expectation import Kept, Piece, compose, earlier
-from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows
+from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
 from streams.engine.evaluate.store import Store
+from streams.engine.evaluate.touched import union
 from streams.windows.panes import Calendar
 from streams.windows.spans import Interval, PaneGrain, Rolling, Spec
 
 #: an expectation that moves while nothing happens is looked at again this often
 STEP_MS = 15 * 60_000
+#: intervals remembered: one step asks for the same ones several times
+_INTERVALS = 16
 _NONE: Rows = np.empty(0, dtype=np.int64)
 
 
 class Earlier:
-    """One window shifted by one span."""
+    """One window shifted by one span; `measured` are the columns that anybody looks at."""
 
-    def __init__(self, spec: Spec, ago_ms: int, store: Store) -> None:
+    def __init__(self, spec: Spec, ago_ms: int, store: Store, measured: Iterable[int]) -> None:
         self.spec = spec
         self.ago_ms = ago_ms
         self._store = store
-        self._columns: Columns = store.columns
+        self._places = sorted(set(measured))
+        self._columns: Columns = store.columns.only(self._places)
         self._calendar: Calendar = store.calendar
         self._summed: tuple[Interval, int, int] | None = None
         self._cut: list[Piece] = []
         self._next: int | None = None
         self._next_late = -1
         self._core: Ints = self._columns.blanks(0)
+        self._edges = _Edges()
+        self._intervals: dict[int, Interval] = {}
 
     def interval(self, end_ms: int) -> Interval:
         """The interval that is compared with at this pane end."""
-        return earlier(self.spec, end_ms, self.ago_ms, self._calendar)
+        found = self._intervals.get(end_ms)
+        if found is None:
+            if len(self._intervals) >= _INTERVALS:
+                self._intervals.clear()
+            found = self._intervals[end_ms] = earlier(self.spec, end_ms, self.ago_ms, self._calendar)
+        return found
 
     def pieces(self, end_ms: int) -> list[Piece]:
         """The panes that make it up."""
         return compose(self.interval(end_ms), self._calendar, self._kept())
 
     def natural(self, rows: Rows, end_ms: int) -> Floats:
-        """What these scopes held then, in natural units; NaN in a smallest or largest where nothing was."""
+        """What these scopes held then in the measured columns, in natural units; NaN in a smallest or largest
+        where nothing was.
+        """
         interval = self.interval(end_ms)
         inner = self._inner(interval)
         self._sum(inner)
@@ -54,14 +70,16 @@ class Earlier:
                 self._add(piece, rows, whole, paced)
         for piece in self._cut:
             self._add(piece, rows, whole, paced)
-        return self._columns.natural(whole) + self._columns.scaled(paced)
+        found: Floats = np.zeros((len(rows), len(self._store.columns)))
+        found[:, self._places] = self._columns.natural(whole) + self._columns.scaled(paced)
+        return found
 
     def _add(self, piece: Piece, rows: Rows, whole: Ints, paced: Floats) -> None:
         table = self._store.scope_table(piece.grain, piece.start)
         if table is None:
             return
         wanted, here = table.pick(rows)
-        values = table.values[here]
+        values = table.values[here][:, self._places]
         if piece.weight == 1:
             whole[wanted] = self._columns.merge(whole[wanted], values)
             return
@@ -80,18 +98,21 @@ class Earlier:
         return Kept(self._store.edge("m"), self._store.edge("h"))
 
     def moved(self, end_ms: int) -> Rows:
-        """The scopes whose expectation has moved in the step that ends here."""
-        if end_ms % STEP_MS:
-            return _NONE
+        """The scopes of which anything may have moved in the last quarter of an hour."""
         now, before = self.interval(end_ms), self.interval(end_ms - STEP_MS)
         grain = self._grain()
         tables = [
-            table.rows
+            table
             for edge in (Interval(before.end, now.end), Interval(before.start, now.start))
             if edge.start < edge.end
             for _, table in self._store.scopes(grain, self._panes(grain, edge))
         ]
-        return np.unique(np.concatenate(tables)) if tables else _NONE
+        self._edges.lay(tables)
+        return self._edges.rows
+
+    def moved_in(self, measured: frozenset[int]) -> Rows:
+        """Of those that `moved` last gave, the scopes in which one of these columns holds anything."""
+        return self._edges.rows_in(measured, self._store.columns)
 
     def next_move(self, after_ms: int) -> int | None:
         """The next pane end at which `moved` may find something; None while there is nothing to come."""
@@ -131,7 +152,8 @@ class Earlier:
             table = self._store.scope_table(piece.grain, piece.start) if piece.weight == 1 else None
             if table is not None:
                 self._reserve(int(table.rows[-1]) + 1)
-                self._core[table.rows] = self._columns.merge(self._core[table.rows], table.values)
+                values = table.values[:, self._places]
+                self._core[table.rows] = self._columns.merge(self._core[table.rows], values)
         self._summed = state
 
     def _reserve(self, count: int) -> None:
@@ -141,3 +163,29 @@ class Earlier:
     def _take(self, rows: Rows) -> Ints:
         self._reserve(int(rows.max()) + 1 if len(rows) else 0)
         return self._core[rows]
+
+
+class _Edges:
+    """The panes in which the edges of an interval are; the same for every step within them."""
+
+    def __init__(self) -> None:
+        self._tables: list[Table] = []
+        self.rows: Rows = _NONE
+        self._known: dict[frozenset[int], Rows] = {}
+
+    def lay(self, tables: list[Table]) -> None:
+        """Take these panes; nothing is computed again while they are the same."""
+        if len(tables) == len(self._tables) and all(map(is_, tables, self._tables)):
+            return
+        self._tables, self._known = tables, {}
+        self.rows = union([table.rows for table in tables])
+
+    def rows_in(self, measured: frozenset[int], columns: Columns) -> Rows:
+        """The scopes in which one of these columns holds anything."""
+        found = self._known.get(measured)
+        if found is None:
+            few = sorted(measured)
+            blank = columns.blank[few]
+            held = [t.rows[(t.values[:, few] != blank).any(axis=1)] for t in self._tables]
+            found = self._known[measured] = union(held)
+        return found

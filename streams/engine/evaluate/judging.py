@@ -23,6 +23,7 @@ from streams.engine.evaluate.earlier import Earlier
 from streams.engine.evaluate.parts import Partition
 from streams.engine.evaluate.plans import RAISED, Plans, Problem, RulePlan
 from streams.engine.evaluate.scopes import Scopes
+from streams.engine.evaluate.settling import Settling
 from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers, Tiers
@@ -67,6 +68,7 @@ class Judge:
         self.windows = windows
         self.earlier: dict[tuple[int, int], Earlier] = {}
         self.partition: Partition
+        self.settling: Settling
 
     def judge(self, bench: Bench, end_ms: int, turned: Mapping[str, Mapping[int, Cause]]) -> Judgement:
         """Judge every rule over its scopes on the bench; `turned`: scopes that fell quiet, or were heard."""
@@ -74,6 +76,8 @@ class Judge:
         earlier: dict[tuple[int, int], Floats] = {}
         for tiers in self.tiers.in_force():
             name = tiers.plan.rule.id
+            if tiers.plan.window not in bench.span:
+                continue
             try:
                 judged = self._verdicts(tiers, bench, end_ms, earlier)
                 if judged is None:
@@ -90,6 +94,8 @@ class Judge:
         """What every rule finds on the bench, without moving anything."""
         earlier: dict[tuple[int, int], Floats] = {}
         for tiers in self.tiers.in_force():
+            if tiers.plan.window not in bench.span:
+                continue
             try:
                 judged = self._verdicts(tiers, bench, end_ms, earlier)
             except RAISED:
@@ -116,14 +122,19 @@ class Judge:
         if plan.ago_ms is not None:
             start = min(start, self.earlier[plan.window, plan.ago_ms].interval(end_ms).start)
         warm = since is not None and since <= start
-        tiers.warm = self.since.revision if warm else -1
+        tiers.warm, tiers.warm_ms = (self.since.revision, end_ms) if warm else (-1, 0)
         return warm
+
+    def is_window_settled(self, window: int, end_ms: int) -> bool:
+        """Whether all rules of a window need to look only where their own measures move."""
+        mine = (tiers for tiers in self.tiers if tiers.plan.window == window)
+        return all(self.settling.is_settled(tiers, end_ms) for tiers in mine)
 
     def _verdicts(
         self, tiers: RuleTiers, bench: Bench, end_ms: int, earlier: dict[tuple[int, int], Floats]
     ) -> Judged | None:
         plan = tiers.plan
-        at = bench.pick(plan.window, plan.groups, plan.groups_key)
+        at = bench.pick(plan, everywhere=not self.settling.is_settled(tiers, end_ms))
         if not len(at):
             return None
         values = bench.values(plan.kpi)[at]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from schemas.catalogue import Catalogue
 from schemas.errors import PlanwatchError
 from schemas.kpi import Kpi
+from schemas.period import CALENDAR, ROLLING_MS
 from schemas.rule import Constant, Previous, Rule
 from streams.decisions.formula import Column, Formula, parse_formula
 from streams.decisions.tier import Ladder, ladder_of
@@ -43,7 +44,7 @@ class Problem(NamedTuple):
 class KpiPlan:
     """One KPI: how its value follows from columns, and for which windows and groupings it is written.
 
-    `cut[window, grouping]` tells where figures of it are made.
+    `cut[window, grouping]` tells where figures of it are made; `measured` are the columns that it is made of.
     """
 
     kpi: Kpi
@@ -52,6 +53,7 @@ class KpiPlan:
     digits: int | None
     cut: Mask
     cut_key: bytes
+    measured: frozenset[int]
 
     def compute(self, natural: Floats) -> Column:
         """The values for rows in natural units; NaN where there is none. Money is rounded to its smallest
@@ -63,7 +65,10 @@ class KpiPlan:
 
 @dataclass(slots=True)
 class RulePlan:
-    """One rule: its window, groupings, ladder, expectation and minimum, resolved."""
+    """One rule: its window, groupings, ladder, expectation and minimum, resolved.
+
+    `measured` are the columns that its value, expectation and minimum are made of.
+    """
 
     rule: Rule
     kpi: KpiPlan
@@ -75,6 +80,7 @@ class RulePlan:
     constant: float | None
     volume: KpiPlan | None
     volume_column: int | None
+    measured: frozenset[int]
 
     def columns(self) -> set[int]:
         """All columns that it reads."""
@@ -131,6 +137,24 @@ def make_plans(catalogue: Catalogue, columns: Columns) -> Plans:
     return plans
 
 
+def begun_with(windows: Sequence[str]) -> list[list[int]]:
+    """For each window the windows in which a scope is written whole when it is first heard of there.
+
+    A calendar period begins with every KPI of a scope, also those that are 0; the longest window with
+    every KPI in all windows.
+
+    >>> begun_with(["1h", "day", "month"])
+    [[], [1], [0, 1, 2]]
+    """
+    order = [*ROLLING_MS, *CALENDAR]
+    longest = max(windows, key=order.index)
+    every = list(range(len(windows)))
+    return [
+        every if name == longest else [window] if name in CALENDAR else []
+        for window, name in enumerate(windows)
+    ]
+
+
 def groupings_of(catalogue: Catalogue) -> list[Grouping]:
     """Every grouping that a KPI or a rule names, its dimensions in the catalogue's order, the company
     first.
@@ -157,7 +181,7 @@ def _kpi(catalogue: Catalogue, kpi: Kpi, plans: Plans, columns: Columns) -> KpiP
     cut = np.outer(np.array([window in windows for window in plans.windows]), groups)
     money = kpi.unit == catalogue.installation.currency
     digits = catalogue.installation.minor_digits if money else None
-    return KpiPlan(kpi, formula, places, digits, cut, cut.tobytes())
+    return KpiPlan(kpi, formula, places, digits, cut, cut.tobytes(), frozenset(places.values()))
 
 
 def _rule(catalogue: Catalogue, rule: Rule, plans: Plans) -> RulePlan:
@@ -175,6 +199,7 @@ def _rule(catalogue: Catalogue, rule: Rule, plans: Plans) -> RulePlan:
         constant=rule.expect.value if isinstance(rule.expect, Constant) else None,
         volume=volume,
         volume_column=column,
+        measured=_measured(kpi, volume, column),
     )
 
 
@@ -184,6 +209,11 @@ def _minimum(rule: Rule, kpi: KpiPlan, plans: Plans) -> tuple[KpiPlan | None, in
     if rule.minimum.measure in kpi.columns:
         return None, kpi.columns[rule.minimum.measure]
     return plans.kpis[rule.minimum.measure], None
+
+
+def _measured(kpi: KpiPlan, volume: KpiPlan | None, column: int | None) -> frozenset[int]:
+    more = frozenset() if volume is None else volume.measured
+    return kpi.measured | more | ({column} if column is not None else set())
 
 
 def _mask(catalogue: Catalogue, scopes: Sequence[Sequence[str]], groupings: list[Grouping]) -> Mask:

@@ -18,6 +18,7 @@ from streams.engine.evaluate.plans import RAISED, Plans, Problem
 from streams.engine.evaluate.scopes import Scopes
 from streams.engine.evaluate.store import Store
 from streams.engine.evaluate.sums import WindowSums
+from streams.engine.evaluate.touched import Touched
 from streams.engine.figures import FigureBlock, Figures
 from streams.windows.spans import ToDate
 
@@ -39,7 +40,6 @@ class Reckoning:
         bench: Bench,
         end_ms: int,
         judgement: Judgement,
-        due: set[str],
         late: Mapping[tuple[int, int], Rows],
     ) -> Iterator[Outcome]:
         """The outcome of a pane end; more than one where its figures are many."""
@@ -47,7 +47,7 @@ class Reckoning:
         transitions = judgement.transitions
         blocks: list[FigureBlock] = []
         size = 0
-        for block in chain(self.blocks(bench, end_ms, judgement, due, problems), self._late(late, problems)):
+        for block in chain(self.blocks(bench, end_ms, judgement, problems), self._late(late, problems)):
             blocks.append(block)
             size += len(block)
             if size >= PART:
@@ -56,7 +56,7 @@ class Reckoning:
         yield Outcome(end_ms, transitions, Figures(blocks), problems)
 
     def blocks(
-        self, bench: Bench, end_ms: int, judgement: Judgement, due: set[str], problems: list[Problem] | None
+        self, bench: Bench, end_ms: int, judgement: Judgement, problems: list[Problem] | None
     ) -> Iterator[FigureBlock]:
         """Figures of every KPI on the bench, in the order of KPIs, windows, scopes.
 
@@ -64,7 +64,7 @@ class Reckoning:
         """
         for name, kpi in list(self._plans.kpis.items()):
             try:
-                at = bench.written(kpi, due=name in due)
+                at = bench.written(kpi)
                 if not len(at):
                     continue
                 values = bench.values(kpi)[at]
@@ -104,8 +104,8 @@ class Reckoning:
     ) -> Iterator[FigureBlock]:
         """Figures of some scopes over one window that is not as it stands now."""
         here = [sums if number == window else other for number, other in enumerate(self._windows)]
-        bench = Bench(here, self._scopes, {window: rows}, {})
-        return self.blocks(bench, end_ms, Judgement(), set(), problems)
+        bench = Bench(here, self._scopes, Touched({window: rows}))
+        return self.blocks(bench, end_ms, Judgement(), problems)
 
 
 def _expected(size: int, hoped: list[tuple[Rows, Column]]) -> Column:

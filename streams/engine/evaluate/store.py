@@ -104,13 +104,16 @@ class Store:
         self.calendar = calendar
         self.kept = kept
         self.panes: dict[PaneGrain, Panes] = {grain: Panes() for grain in GRAINS}
+        #: how often content came into an hour that had ended, and the pane end at which it last did
         self.late = 0
+        self.late_ms = -(2**62)
         self._edges: dict[PaneGrain, int] = dict.fromkeys(GRAINS, -(2**62))
 
     def add(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table, end_ms: int) -> None:
         """Add what became known of a pane in the pane that ends at `end_ms`."""
         if self.calendar.end("h", self.calendar.floor("h", start)) < end_ms:
             self.late += 1
+            self.late_ms = end_ms
         for nested in NESTED[grain]:
             self.put(nested, self.calendar.floor(nested, start), leaves, scopes)
 

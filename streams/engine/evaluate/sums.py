@@ -7,13 +7,16 @@ are found again in the panes that stay.
 
 import numpy as np
 
+from schemas.period import MINUTE_MS
 from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
 from streams.engine.evaluate.store import Store
+from streams.engine.evaluate.touched import NO_CHANGE, NONE, Change, union
 from streams.windows.panes import Calendar
 from streams.windows.spans import Interval, Rolling, Spec, ToDate
 
-_NONE: Rows = np.empty(0, dtype=np.int64)
 _ROOM = 64
+#: panes in which smallest and largest are looked for at once
+_TOGETHER = 64
 
 
 class WindowSums:
@@ -23,6 +26,8 @@ class WindowSums:
         self.spec = spec
         self.interval = Interval(-(2**62), -(2**62))
         self.filled = False
+        #: the next pane end at which the far edge moves
+        self._moves_ms = -(2**62)
         self._columns = columns
         self._calendar = calendar
         self._values: Ints = columns.blanks(_ROOM)
@@ -47,15 +52,15 @@ class WindowSums:
         """Whether what becomes known of this pane still counts in it."""
         return pane_start >= self.interval.start
 
-    def enter(self, table: Table) -> None:
-        """Add what became known of a pane that lies in the window."""
+    def enter(self, table: Table) -> Rows:
+        """Add what became known of a pane that lies in the window; gives the scopes that had nothing."""
         rows = table.rows
         self.reserve(int(rows[-1]) + 1)
-        if self._columns.plain:
-            self._values[rows] += table.values
-        else:
-            self._values[rows] = self._columns.merge(self._values[rows], table.values)
+        before = self._values[rows]
+        self._values[rows] = self._columns.merge(before, table.values)
         self.filled = True
+        begun: Rows = rows[(before == self._columns.blank).all(axis=1)]
+        return begun
 
     def foresee(self, row: int, end_ms: int, store: Store) -> Ints:
         """What of the panes that are closed will be in the window at a later pane end, for one scope."""
@@ -70,19 +75,22 @@ class WindowSums:
                 found = self._columns.merge(found, table.values[here])
         return found
 
-    def move(self, end_ms: int, store: Store) -> Rows:
-        """Bring the window to this pane end; gives the scopes from which anything left."""
-        interval = self.spec.at(end_ms, self._calendar)
-        edge, self.interval = self.interval.start, interval
-        if interval.start == edge:
-            return _NONE
+    def move(self, end_ms: int, store: Store) -> Change:
+        """Bring the window to this pane end; gives the scopes from which anything left, and what."""
+        edge = self.interval.start
+        if self.interval.end <= end_ms < self._moves_ms:
+            self.interval = Interval(edge, end_ms)
+            return NO_CHANGE
+        self._go_to(end_ms)
+        if self.interval.start == edge:
+            return NO_CHANGE
         if isinstance(self.spec, ToDate):
             return self._clear()
-        return self._leave(store, Interval(edge, interval.start), self.spec)
+        return self._leave(store, Interval(edge, self.interval.start), self.spec)
 
     def rebuild(self, end_ms: int, store: Store, scopes: int) -> None:
         """Make the sums anew from the panes."""
-        self.interval = self.spec.at(end_ms, self._calendar)
+        self._go_to(end_ms)
         self._values = self._columns.blanks(max(scopes, _ROOM))
         self.filled = False
         for _, table in store.scopes(self.spec.grain, self.interval):
@@ -94,7 +102,7 @@ class WindowSums:
             if not self.filled:
                 return None
             closes = self.spec.closes(self.interval.start, self._calendar)
-            return closes if closes > self.interval.end else self.interval.end + 60_000
+            return closes if closes > self.interval.end else self.interval.end + MINUTE_MS
         first = store.panes[self.spec.grain].first_from(self.interval.start)
         return None if first is None else self.spec.leaves(first, self._calendar)
 
@@ -108,28 +116,37 @@ class WindowSums:
         """The sums of these scopes in natural units."""
         return self._columns.natural(self.take(rows))
 
-    def _clear(self) -> Rows:
-        rows = self.present(len(self._values)) if self.filled else _NONE
-        if len(rows):
-            self._values[rows] = self._columns.blank
-        self.filled = False
-        return rows
+    def _go_to(self, end_ms: int) -> None:
+        spec, calendar = self.spec, self._calendar
+        self.interval = spec.at(end_ms, calendar)
+        start = self.interval.start
+        if isinstance(spec, Rolling):
+            self._moves_ms = spec.leaves(start, calendar)
+        else:
+            self._moves_ms = spec.closes(start, calendar) + MINUTE_MS
 
-    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Rows:
-        left = []
+    def _clear(self) -> Change:
+        rows = self.present(len(self._values)) if self.filled else NONE
+        columns = self._columns.held(self._values[rows])
+        self._values[rows] = self._columns.blank
+        self.filled = False
+        return Change(rows, columns)
+
+    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Change:
+        left: list[Rows] = []
+        columns: set[int] = set()
         for _, table in store.scopes(spec.grain, gone):
             rows, values = table.rows, table.values
             self.reserve(int(rows[-1]) + 1)
             now = self._values[rows]
             left.append(rows)
+            columns |= self._columns.held(values)
             if self._columns.plain:
                 self._values[rows] = now - values
             else:
                 self._values[rows] = self._columns.less(now, values)
                 self._search(store, rows, now, values)
-        if not left:
-            return _NONE
-        return np.unique(np.concatenate(left)) if len(left) > 1 else left[0]
+        return Change(union(left), frozenset(columns)) if left else NO_CHANGE
 
     def _search(self, store: Store, rows: Rows, now: Ints, gone: Ints) -> None:
         """Find smallest and largest again for scopes whose extreme has left."""
@@ -138,9 +155,20 @@ class WindowSums:
         lost = rows[same.any(axis=1)]
         if not len(lost):
             return
+        tables = [table for _, table in store.scopes(self.spec.grain, Interval(self.interval.start, 2**62))]
         found = self._columns.blanks(len(lost))
-        for _, table in store.scopes(self.spec.grain, Interval(self.interval.start, 2**62)):
-            wanted, here = table.pick(lost)
-            if len(wanted):
-                found[wanted] = self._columns.merge(found[wanted], table.values[here])
+        for begin in range(0, len(tables), _TOGETHER):
+            self._fold_extremes(found, lost, tables[begin : begin + _TOGETHER])
         self._values[np.ix_(lost, extreme)] = found[:, extreme]
+
+    def _fold_extremes(self, found: Ints, rows: Rows, tables: list[Table]) -> None:
+        """Smallest and largest of these panes, into one line for each of the rows (ascending)."""
+        there = np.concatenate([table.rows for table in tables])
+        at = np.searchsorted(rows, there)
+        at[at == len(rows)] = 0
+        here = (rows[at] == there).nonzero()[0]
+        at = at[here]
+        for columns, function in ((self._columns.mins, np.minimum), (self._columns.maxs, np.maximum)):
+            for column in columns.tolist():
+                values = np.concatenate([table.values[:, column] for table in tables])
+                function.at(found[:, column], at, values[here])

@@ -37,6 +37,8 @@ class RuleTiers:
         self.heard_dirty = False
         #: the revision of beginnings at which the rule was found warm; −1: not yet
         self.warm = -1
+        #: the pane end at which it was found so
+        self.warm_ms = 0
         self._active: Mask = np.zeros(64, dtype=np.bool_)
         self._clock: list[tuple[int, int]] = []
         self._set: dict[int, int] = {}
