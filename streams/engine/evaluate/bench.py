@@ -5,7 +5,7 @@ them, and tells where a KPI is written and a rule judged: everything where conte
 an expectation moved, only what is held against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -78,6 +78,10 @@ class Bench:
         if found is None:
             found = self._cuts[kpi.cut_key] = kpi.cut[self._windows, self.groups].nonzero()[0]
         return found
+
+    def kpis(self, names: Iterable[str]) -> list[str]:
+        """Those of these KPIs, in their order, that may be written at all."""
+        return [name for name in names if self._any or name in self._due]
 
     def written(self, kpi: KpiPlan) -> Rows:
         """The positions at which a figure is due: where its content changed, and where it is due itself."""

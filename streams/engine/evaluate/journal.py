@@ -101,8 +101,15 @@ class Journal:
                 if above:
                     self._gather("d", known, grain, start, table)
             self._open[grain_of(level)] = {}
-            unwritten = self._unwritten.items()
-            self._unwritten = {name: table for name, table in unwritten if self._is_needed(name, now_ms)}
+            self._forget(grain_of(level), now_ms)
+
+    def _forget(self, level: PaneGrain, now_ms: int) -> None:
+        """Let go what nobody would read any more: at an hour's end of minutes, at a day's end of all."""
+        self._unwritten = {
+            name: table
+            for name, table in self._unwritten.items()
+            if (level == "h" and name.level != "m") or self._is_needed(name, now_ms)
+        }
 
     def take(self, now_ms: int) -> Iterator[tuple[bytes, bytes]]:
         """The rows to be written now; those that nobody would read any more are left out."""

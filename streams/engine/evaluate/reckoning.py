@@ -62,7 +62,8 @@ class Reckoning:
 
         A KPI that raises is set aside and put to the problems; without them it is left out this time only.
         """
-        for name, kpi in list(self._plans.kpis.items()):
+        for name in bench.kpis(self._plans.kpis):
+            kpi = self._plans.kpis[name]
             try:
                 at = bench.written(kpi)
                 if not len(at):

@@ -101,16 +101,14 @@ class WindowSums:
         if isinstance(self.spec, ToDate):
             if not self.filled:
                 return None
-            closes = self.spec.closes(self.interval.start, self._calendar)
-            return closes if closes > self.interval.end else self.interval.end + MINUTE_MS
+            closes = self._moves_ms - MINUTE_MS
+            return closes if closes > self.interval.end else self._moves_ms
         first = store.panes[self.spec.grain].first_from(self.interval.start)
         return None if first is None else self.spec.leaves(first, self._calendar)
 
     def is_whole(self, end_ms: int) -> bool:
-        """Whether its calendar period ends here."""
-        return isinstance(self.spec, ToDate) and end_ms == self.spec.closes(
-            self.interval.start, self._calendar
-        )
+        """Whether its calendar period ends here, where it is now."""
+        return isinstance(self.spec, ToDate) and end_ms + MINUTE_MS == self._moves_ms
 
     def natural(self, rows: Rows) -> Floats:
         """The sums of these scopes in natural units."""
