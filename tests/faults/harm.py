@@ -132,7 +132,7 @@ def cut(installation: Installation, rng: Random) -> str:
     seconds = rng.choice((1.5, SESSION_S + 2))
     installation.proxy.swallow(door_names(installation, host))
     let_pass(seconds)
-    installation.proxy.heal()
+    installation.proxy.heal(door_names(installation, host))
     return f"{host}, {seconds:g} s"
 
 
@@ -150,7 +150,7 @@ def slow(installation: Installation, rng: Random) -> str:
     host = rng.choice(installation.shape.hosts)
     installation.proxy.slow(door_names(installation, host), delay_ms=150, kb_per_s=200)
     let_pass(5.0)
-    installation.proxy.heal()
+    installation.proxy.heal(door_names(installation, host))
     return host
 
 

@@ -21,6 +21,7 @@ class Toxiproxy(Server):
         super().__init__()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._made: dict[str, dict[str, Any]] = {}
 
     def command(self) -> Sequence[str]:
         built = sorted(path for path in cache_folder().glob("toxiproxy-*") if path.suffix != ".new")
@@ -38,7 +39,8 @@ class Toxiproxy(Server):
     def open(self, name: str, upstream: str) -> str:
         """A new proxy to `upstream`; gives the address at which it listens."""
         address = f"127.0.0.1:{free_port()}"
-        self._ask("POST", "/proxies", {"name": name, "listen": address, "upstream": upstream})
+        self._made[name] = {"name": name, "listen": address, "upstream": upstream}
+        self._ask("POST", "/proxies", self._made[name])
         return address
 
     def refuse(self, names: Iterable[str], *, refused: bool = True) -> None:
@@ -56,9 +58,14 @@ class Toxiproxy(Server):
         self._poison(names, {"type": "latency", "attributes": {"latency": delay_ms, "jitter": delay_ms // 2}})
         self._poison(names, {"type": "bandwidth", "attributes": {"rate": kb_per_s}})
 
-    def heal(self) -> None:
-        """Everything goes through again."""
-        self._ask("POST", "/reset", {})
+    def heal(self, names: Iterable[str]) -> None:
+        """Everything goes through these proxies again.
+
+        They are made anew, and connections closed with it: a toxic that holds data back may never let go.
+        """
+        for name in names:
+            self._ask("DELETE", f"/proxies/{name}", {})
+            self._ask("POST", "/proxies", self._made[name])
 
     def _poison(self, names: Iterable[str], toxic: dict[str, Any]) -> None:
         for name in names:

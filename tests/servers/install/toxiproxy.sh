@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Toxiproxy, the proxy that cuts and slows connections, from its Go module. Prints the path of the program.
 . "$(dirname "$0")/common.sh"
-version=2.9.0
+version=2.12.0
 program="$cache/toxiproxy-$version"
 
 hold_lock toxiproxy
