@@ -66,6 +66,10 @@ def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
         found = observe(
             installation, trial, diary, harm.draw(Random(trial.seed), trial.brokers, trial.faults)
         )
+        removed = compacted(installation)
+        diary.note("compaction", removed=removed)
+        if trial.faults and not all(removed.values()):
+            found.append(f"compaction was to be forced; records removed from changelogs: {removed}")
     diary.note("differences", found=found)
     (folder / "diary.json").write_text(json.dumps(diary.entries, indent=1, ensure_ascii=False))
     return found
@@ -168,6 +172,16 @@ def _judged_up_to(installation: Installation, ends: Ends) -> int | None:
     if ledgers != ends or evaluate[1]["exporters"]["influx"]["waiting"]:
         return None
     return int(evaluate[1]["frontier_ms"])
+
+
+def compacted(installation: Installation) -> dict[str, int]:
+    """How many records of a changelog partition of each stage compaction has removed."""
+    found = {}
+    for stage in installation.shape.stages:
+        topic, partition = installation.changelog(stage)
+        records = read(installation.bootstrap, topic)[partition]
+        found[stage] = records[-1].offset + 1 - len(records) if records else 0
+    return found
 
 
 def _folded(installation: Installation) -> Ends:
