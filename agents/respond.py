@@ -109,16 +109,16 @@ class RespondStage(Stage[Response]):
             for _ in range(counts.get(reason, 0) - before.get(reason, 0)):
                 self.telemetry.tell(NoticeWithheld(reason))
         self._counts = counts
-        states = {one.id: one.tier if one.is_open else NONE for one in fold.incidents()}
-        for incident in fold.incidents():
-            tier = states[incident.id]
-            if self._states.get(incident.id, NONE) != tier:
-                change = (
-                    "resolved" if tier == NONE else "changed" if incident.id in self._states else "opened"
-                )
+        for name, incident in fold.news():
+            if incident is None:
+                self._states.pop(name, None)
+                continue
+            tier = incident.tier if incident.is_open else NONE
+            if self._states.get(name, NONE) != tier:
+                change = "resolved" if tier == NONE else "changed" if name in self._states else "opened"
                 where = scope_text(incident.scope)
-                self.telemetry.tell(IncidentChanged(change, incident.tier, incident.id, incident.rule, where))
-        self._states = states
+                self.telemetry.tell(IncidentChanged(change, incident.tier, name, incident.rule, where))
+            self._states[name] = tier
 
     async def _commit(self, tp: TP, fold: Response) -> None:
         """Write what changed and have it acknowledged; before that nothing newer is written or sent.

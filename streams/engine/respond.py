@@ -85,6 +85,11 @@ class Response:
             key=lambda one: (not one.is_open, -ranks.get(one.tier, -1), -one.opened_ms, one.id),
         )
 
+    def news(self) -> list[tuple[str, Incident | None]]:
+        """The incidents that changed since the last call, by id; None for one that is no longer kept."""
+        names, self.state.news = self.state.news, {}
+        return [(name, self.state.incidents.get(name)) for name in names]
+
     def incidents_json(self) -> dict[str, Any]:
         """What the page `/incidents` serves and `planwatch incidents` reads."""
         return page(self.state, self.incidents(), self.version)

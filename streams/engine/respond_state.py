@@ -133,6 +133,8 @@ class ResponseState:
         self._untold: dict[Reason, dict[str, None]] = {}
         self.waiting: dict[str, dict[str, None]] = {}
         self.made: list[str] = []
+        #: incidents that were kept or let go since somebody asked
+        self.news: dict[str, None] = {}
         self._alarms: list[tuple[EpochMs, str]] = []
         self.now_ms: EpochMs = 0
         self.swept_ms: EpochMs = 0
@@ -173,7 +175,13 @@ class ResponseState:
     def keep(self, incident: Incident) -> None:
         """Store an incident as it stands now."""
         self.incidents.put(incident.id, incident)
+        self.news[incident.id] = None
         self._index(incident)
+
+    def forget(self, name: str) -> None:
+        """Let go of an incident that is over."""
+        self.incidents.pop(name)
+        self.news[name] = None
 
     def _index(self, incident: Incident) -> None:
         keys = self._cuts.setdefault((incident.rule, *sorted(incident.scope)), {})

@@ -102,7 +102,7 @@ class Turn:
         closed.sort(key=lambda one: (-(one.resolved_ms or 0), one.id))
         for index, one in enumerate(closed):
             if index >= KEEP_CLOSED or (one.resolved_ms or 0) < old_ms:
-                state.incidents.pop(one.id)
+                state.forget(one.id)
         for key, mark in state.marks.items():
             if mark.at_ms < old_ms and state.open_of(key) is None:
                 state.marks.pop(key)

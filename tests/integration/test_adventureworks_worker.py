@@ -94,7 +94,8 @@ def wait_counted(run: Run, records: int) -> None:
         judged = (status.get("frontier_ms") or 0) >= LAST_PANE_MS
         return received == records and judged and not status["exporters"]["influx"]["waiting"]
 
-    wait_until(counted, f"{run.shop.prefix}: {records} records counted and judged", seconds=1200)
+    what = f"{run.shop.prefix}: {records} records counted and judged"
+    wait_until(counted, what, seconds=1200, pause_s=1)  # every answer is a look at all rules and scopes
 
 
 def counts(run: Run) -> dict[str, int]:

@@ -9,14 +9,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 START_SECONDS = 60.0
+PAUSE_SECONDS = 0.02
 
 
 class ServerError(AssertionError):
     """A server is missing, did not become ready, or died. Fails the test that asked; never skips it."""
 
 
-def wait_until(condition: Callable[[], T], what: str, seconds: float = START_SECONDS) -> T:
+def wait_until(
+    condition: Callable[[], T], what: str, seconds: float = START_SECONDS, *, pause_s: float = PAUSE_SECONDS
+) -> T:
     """The first true value of `condition`, asked again until then; ServerError names `what` when time is up.
+
+    `pause_s` lies between two questions: more where an answer costs those who are waited for their time.
 
     An OSError (no connection, an HTTP status of 400 or more) means "not yet"; the last one is the cause.
     """
@@ -29,7 +34,7 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = START_SEC
             last = None
         except OSError as error:
             last = error
-        time.sleep(0.02)
+        time.sleep(pause_s)
     raise ServerError(f"{what}: not so after {seconds:g} s ({last or 'no error was seen'})") from last
 
 
