@@ -33,7 +33,7 @@ def _kill(stage: str) -> Fault:
             installation.take_down(host, stage, kill=True)
             installation.launch(host, stage)
             with suppress(ServerError):
-                wait_until(lambda: _works(installation, stage), f"{stage} is back", seconds=_BACK_S)
+                wait_until(lambda: _works(installation, stage), f"{stage} is back", _BACK_S, pause_s=0.2)
             let_pass(1.5)
         return stage
 

@@ -118,7 +118,10 @@ def _outcome(seen: Seen, diary: Diary, patience_s: float) -> list[str]:
     ends = installation.ends()
     try:
         shown = wait_until(
-            lambda: settled(installation, seen.load, ends), "all is counted and told", patience_s
+            lambda: settled(installation, seen.load, ends),
+            "all is counted and told",
+            patience_s,
+            pause_s=0.5,
         )
     except AssertionError as error:
         states = {"/".join(key): _state(stage) for key, stage in installation.stages.items()}
