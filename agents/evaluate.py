@@ -200,7 +200,7 @@ class EvaluateStage(Stage[Evaluation]):
     async def _commit(self, tp: TP, fold: Evaluation) -> None:
         if self._prepared is None and fold.version > self._written:
             async with self._turn:
-                if not fold.settled:
+                if not fold.settled or self.folds.get(tp) is not fold:
                     return
                 pending, self._pending = self._pending, []
                 rows, commit_row = fold.commit()

@@ -92,15 +92,18 @@ class RespondStage(Stage[Response]):
     async def receive(self, tp: TP, fold: Response, records: Records) -> None:
         """Fold a poll, confirm the state, then let the notices go."""
         async with self._writing:
+            if self.folds.get(tp) is not fold:
+                return  # lost while it waited: its successor folds them
             for record in records:
                 fold.fold(record.offset, record.timestamp, record.value)
             self._version = fold.version
             self._tell_what_changed(fold)
             await self._commit(tp, fold)
             notices = fold.take()
-        if self.dispatcher is not None:
+        dispatcher = self.dispatcher
+        if dispatcher is not None:
             for notice in notices:
-                await self.dispatcher.submit(notice)
+                await dispatcher.submit(notice)
 
     def _tell_what_changed(self, fold: Response) -> None:
         """Log and count what became of incidents, and what was not told, since the last poll."""
@@ -125,19 +128,28 @@ class RespondStage(Stage[Response]):
 
         A row remembers its body at the last commit only, and where we have a successor, it may build on that.
         """
+        if self._unacknowledged and not await self._have_acknowledged(tp, fold):
+            return
         now = self.wiring.clock.now_ms()
+        due = fold.changed or self._stopping or now - self._written_ms > _AT_LEAST_MS
+        if self._version <= self._written or not due:
+            return
         changelog = self.names.changelog(self.name, tp.topic)
-        if not self._unacknowledged:
-            due = fold.changed or self._stopping or now - self._written_ms > _AT_LEAST_MS
-            if self._version <= self._written or not due:
-                return
-            rows, commit_row = fold.commit()
-            await self.sender.rows(changelog, tp.partition, rows)
-            await self.sender.rows(changelog, tp.partition, [commit_row])
-            self._written, self._written_ms, self._unacknowledged = fold.version, now, True
-        if await self.acknowledge(tp, fold, self._written + 1):
-            self._unacknowledged = False
-            await self.sender.rows(changelog, tp.partition, fold.confirmed())
+        rows, commit_row = fold.commit()
+        await self.sender.rows(changelog, tp.partition, rows)
+        await self.sender.rows(changelog, tp.partition, [commit_row])
+        if self.folds.get(tp) is not fold:
+            return  # lost meanwhile: what is noted here is its successor's
+        self._written, self._written_ms, self._unacknowledged = fold.version, now, True
+        await self._have_acknowledged(tp, fold)
+
+    async def _have_acknowledged(self, tp: TP, fold: Response) -> bool:
+        if not await self.acknowledge(tp, fold, self._written + 1):
+            return False
+        self._unacknowledged = False
+        changelog = self.names.changelog(self.name, tp.topic)
+        await self.sender.rows(changelog, tp.partition, fold.confirmed())
+        return True
 
     async def write(self) -> None:
         """Nothing waits here: every poll is confirmed before the next."""

@@ -37,7 +37,9 @@ class Topics:
         for topic, remedy in self._remedies.items():
             if topic not in ids:
                 raise TopicsError(f"topic {topic} was deleted", remedy=f"if that was meant: {remedy}")
-            if ids[topic] != self._known.setdefault(topic, ids[topic]):
+            known = self._known.get(topic) or ids[topic]  # an old broker gives no ids
+            self._known[topic] = known
+            if ids[topic] and ids[topic] != known:
                 raise LogTruncatedError(
                     f"topic {topic} was deleted and made anew", remedy=f"if that was meant: {remedy}"
                 )

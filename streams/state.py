@@ -138,7 +138,8 @@ class Sender:
         """Wait until the broker has them all; StateError when it refuses one: the worker must stop."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await asyncio.gather(*pending)
+                # who waits may be cancelled; the records are on their way all the same
+                await asyncio.gather(*map(asyncio.shield, pending))
         except TimeoutError as error:
             raise StateError(
                 f"the broker did not confirm a write within {self._timeout_s:.0f} s", remedy=_REMEDY

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
-from kafka.errors import CoordinatorNotAvailableError, KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError, UnknownTopicOrPartitionError
 
 from schemas.errors import BrokerError
 from streams.admin.plan import Existing, Step
@@ -66,7 +66,10 @@ class Admin:
         """Those of the topics that exist, each with the id that the broker gave it for its life (or "")."""
         with self._asking("tell its topics"):
             found = self._client.describe_topics(list(names))
-        return {one["name"]: str(one["topic_id"] or "") for one in found if not one["error_code"]}
+        there = [one for one in found if one["error_code"] != UnknownTopicOrPartitionError.errno]
+        if unclear := {one["name"]: one["error_code"] for one in there if one["error_code"]}:
+            raise BrokerError(f"Kafka at {self._bootstrap} does not say which topics there are: {unclear}")
+        return {one["name"]: str(one["topic_id"] or "") for one in there}
 
     def _configs(self, names: list[str]) -> dict[str, dict[str, str]]:
         wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]

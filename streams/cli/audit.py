@@ -33,7 +33,7 @@ def command(
     if as_json:
         import json
 
-        typer.echo(json.dumps(as_record(audit), ensure_ascii=False))
+        typer.echo(json.dumps(as_record(audit)))
     else:
         typer.echo("\n".join(as_lines(audit, show)))
     if not audit.findings.are_equal:

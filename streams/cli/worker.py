@@ -96,10 +96,12 @@ class _Parent:
         code = 0
         while self._children:
             pid, status = os.wait()
+            stage = self._children.pop(pid, None)
+            if stage is None:
+                continue  # an orphan that a container's first process is given
             ended = os.waitstatus_to_exitcode(status)
             if not self._stopping or ended not in (0, code):
-                self._say(self._children[pid], ended)
-            self._children.pop(pid, None)
+                self._say(stage, ended)
             code = code or (ended if ended >= 0 else 128 - ended)
             if not self._stopping:
                 self._pass_on(signal.SIGTERM, None)

@@ -1,5 +1,7 @@
 """The respond agent: state is confirmed before anything goes out; what was sent comes back as a receipt."""
 
+import asyncio
+
 import orjson
 import pytest
 from aiokafka.structs import ConsumerRecord
@@ -171,6 +173,31 @@ async def test_nothing_is_written_or_sent_before_the_last_state_is_acknowledged(
     assert bench.dispatchers[0].notices == []
     bench.consumer.owner = True
     await bench.receive(Tick())
-    assert (bench.consumer.committed, len(bench.dispatchers[0].notices)) == ({INBOX: 2}, 1)
-    await bench.stage.write()
-    assert bench.consumer.committed == {INBOX: 4}
+    assert (bench.consumer.committed, len(bench.dispatchers[0].notices)) == ({INBOX: 4}, 2)
+
+
+async def test_a_commit_that_was_acknowledged_late_holds_up_no_newer_notice(bench: Bench) -> None:
+    bench.consumer.owner = False
+    await bench.receive(CatalogueRecord(catalogue=bench.catalogue), Tick())
+    bench.consumer.owner = True
+    await bench.receive(red())
+    assert len(bench.dispatchers[0].notices) == 1
+    assert bench.consumer.committed == {INBOX: 3}
+
+
+async def test_a_poll_of_a_fold_that_was_lost_notes_nothing_for_its_successor(bench: Bench) -> None:
+    stage = bench.stage
+    bench.producer.hold = True
+    polling = asyncio.create_task(bench.receive(CatalogueRecord(catalogue=bench.catalogue), Tick()))
+    while not bench.producer.sent:
+        await asyncio.sleep(0)
+    heir = Response("heir")
+    stage.folds[INBOX] = heir
+    stage._version = stage._written = heir.version
+    while not polling.done():
+        bench.producer.confirm()
+        await asyncio.sleep(0)
+    await polling
+    bench.producer.hold = False
+    await stage.write()
+    assert (stage._written, bench.consumer.committed) == (-1, {})

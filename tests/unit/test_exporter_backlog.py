@@ -70,3 +70,14 @@ def test_flight_that_did_not_happen_waits_before_all_others() -> None:
     backlog.give_back(flight)
     assert backlog.points == 3
     assert numbers(backlog.take(9).chunks) == [1, 2, 3]
+
+
+def test_nothing_is_safe_while_an_older_version_stands_behind_a_newer_one() -> None:
+    backlog = Backlog(10)
+    backlog.put(chunk(1000, 1))
+    backlog.put(chunk(950, 2))
+    assert backlog.safe_version() == 949
+    flight = backlog.take(2)
+    assert backlog.safe_version() == 949
+    backlog.land(flight)
+    assert backlog.safe_version() == 1000

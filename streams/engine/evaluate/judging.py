@@ -127,7 +127,7 @@ class Judge:
 
     def is_window_settled(self, window: int, end_ms: int) -> bool:
         """Whether all rules of a window need to look only where their own measures move."""
-        mine = (tiers for tiers in self.tiers if tiers.plan.window == window)
+        mine = (tiers for tiers in self.tiers.in_force() if tiers.plan.window == window)
         return all(self.settling.is_settled(tiers, end_ms) for tiers in mine)
 
     def _verdicts(

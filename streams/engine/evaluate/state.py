@@ -71,7 +71,8 @@ class State:
     def take_again(self, page: Page, offset: int) -> None:
         """Take a page that was already taken before a restart: it waits again, unless it already counts."""
         is_open = self.frontier_ms is None or known_end(page.key) > self.frontier_ms
-        end = known_end(page.key) if is_open else self.late.get(offset)
+        # once only: read again after its pane has closed, it is a part of the figures
+        end = known_end(page.key) if is_open else self.late.pop(offset, None)
         before = self.pending.newest(page.key)
         if end is not None and self.pending.put(page, offset, end) and self.opening is not None:
             self.opening.add(page, before, end)

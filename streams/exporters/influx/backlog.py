@@ -35,7 +35,7 @@ class Flight:
     @property
     def oldest(self) -> int:
         """The lowest version in it."""
-        return self.chunks[0].version
+        return min(chunk.version for chunk in self.chunks)
 
 
 @dataclass
@@ -94,9 +94,12 @@ class Backlog:
         self.points += sum(chunk.points for chunk in flight.chunks)
 
     def safe_version(self) -> int:
-        """Nothing of this version or an older one waits."""
+        """Nothing of this version or an older one waits.
+
+        Versions fall where a partition comes back: then the oldest may stand behind a newer one.
+        """
         waiting = [flight.oldest for flight in self._flights]
-        waiting += [self._chunks[0].version] if self._chunks else []
+        waiting += [chunk.version for chunk in self._chunks]
         return min(waiting) - 1 if waiting else self.version
 
 
