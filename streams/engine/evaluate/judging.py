@@ -89,13 +89,12 @@ class Judge:
         return result
 
     def look(self, bench: Bench, end_ms: int) -> Iterator[tuple[RulePlan, Judged]]:
-        """What every rule finds on the bench, without moving anything."""
+        """What every rule finds on a bench that has every window, without moving anything."""
         earlier: dict[tuple[int, int], Floats] = {}
         for tiers in self.tiers:
-            if tiers.plan.window in bench.span:
-                judged = self._verdicts(tiers, bench, end_ms, earlier)
-                if judged is not None:
-                    yield tiers.plan, judged
+            judged = self._verdicts(tiers, bench, end_ms, earlier)
+            if judged is not None:
+                yield tiers.plan, judged
 
     def set_aside(self, name: str, error: Exception, problems: list[Problem]) -> None:
         """Judge a rule no more until the next catalogue."""
