@@ -212,17 +212,19 @@ class Closing:
     ) -> None:
         """Add to the windows that are open for this pane; note the closed periods that it belongs to."""
         change = Change(table.rows, self.columns.held(table.values))
+        begun: dict[int, Rows] = {}
         for window, sums in enumerate(self.windows):
             if not sums.spec.takes(grain):
                 continue
             if sums.open_for(start):
-                begun = sums.enter(table)
+                begun[window] = sums.enter(table)
                 touched.change(window, change)
-                for other in self._begun_with[window]:
-                    touched.fill(other, begun)
             elif isinstance(sums.spec, ToDate):
                 period = self.calendar.floor(sums.spec.period, start)
                 late.setdefault((window, period), []).append(table.rows)
+        for window, rows in begun.items():
+            for other in begun.keys() & self._begun_with[window]:
+                touched.fill(other, rows)
 
     def _hear(self, table: Table, end_ms: int, touched: Touched) -> None:
         groups = self.scopes.group[table.rows]

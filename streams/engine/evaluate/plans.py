@@ -137,20 +137,20 @@ def make_plans(catalogue: Catalogue, columns: Columns) -> Plans:
     return plans
 
 
-def begun_with(windows: Sequence[str]) -> list[list[int]]:
+def begun_with(windows: Sequence[str]) -> list[set[int]]:
     """For each window the windows in which a scope is written whole when it is first heard of there.
 
     A calendar period begins with every KPI of a scope, also those that are 0; the longest window with
     every KPI in all windows.
 
     >>> begun_with(["1h", "day", "month"])
-    [[], [1], [0, 1, 2]]
+    [set(), {1}, {0, 1, 2}]
     """
     order = [*ROLLING_MS, *CALENDAR]
     longest = max(windows, key=order.index)
-    every = list(range(len(windows)))
+    every = set(range(len(windows)))
     return [
-        every if name == longest else [window] if name in CALENDAR else []
+        every if name == longest else {window} if name in CALENDAR else set()
         for window, name in enumerate(windows)
     ]
 

@@ -82,8 +82,6 @@ class WindowSums:
             self.interval = Interval(edge, end_ms)
             return NO_CHANGE
         self._go_to(end_ms)
-        if self.interval.start == edge:
-            return NO_CHANGE
         if isinstance(self.spec, ToDate):
             return self._clear()
         return self._leave(store, Interval(edge, self.interval.start), self.spec)
