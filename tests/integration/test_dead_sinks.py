@@ -98,7 +98,9 @@ def test_dead_sinks_hold_nothing_up_and_get_everything_afterwards(
         assert not not_ready(evaluate)
         wanted = {"planwatch_influx_unreachable", "planwatch_channel_failing", "planwatch_part_set_aside"}
         wait_until(lambda: wanted <= set(own_incidents(respond)), "people hear of all three")
-        wait_until(lambda: waiting_points(evaluate)["disk"] > QUEUE, "the disk takes what memory may not hold")
+        wait_until(
+            lambda: waiting_points(evaluate)["disk"] > QUEUE, "the disk takes what memory may not hold"
+        )
         influx.start()
         hook.start()
         wait_until(lambda: not sum(waiting_points(evaluate).values()), "InfluxDB has all points")

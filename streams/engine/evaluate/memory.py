@@ -5,7 +5,7 @@ tiers, hearing, dimension values and pages that may still grow in rows of their 
 row.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -17,8 +17,7 @@ from schemas.errors import StateError
 from schemas.records import Transition
 from streams.cells.page import decode_page, encode_page
 from streams.engine.evaluate.closing import Closing
-from streams.engine.evaluate.columns import fold_rows
-from streams.engine.evaluate.journal import Row, decode_row
+from streams.engine.evaluate.journal import decode_row
 from streams.engine.evaluate.packing import (
     CATALOGUE,
     CELLS,
@@ -34,8 +33,8 @@ from streams.engine.evaluate.packing import (
     unpack_state,
     unpack_tier,
 )
+from streams.engine.evaluate.restoring import restore_cells
 from streams.engine.evaluate.state import State
-from streams.engine.evaluate.succession import in_dimensions
 from streams.engine.rows import VersionedRows
 
 
@@ -158,19 +157,6 @@ class Memory:
             page = state.pending.growing.get(key)
             changed[growing_key(key)] = None if page is None else encode_page(page)
         return changed
-
-
-def restore_cells(closing: Closing, rows: Iterable[Row], frontier_ms: int) -> None:
-    """Put rows of cells back into panes and windows."""
-    closing.store.prune(frontier_ms)
-    want = closing.catalogue.dimension_names
-    for row in rows:
-        numbers = closing.leaves.restore(in_dimensions(leaf, row.dimensions, want) for leaf in row.leaves)
-        closing.scopes.grow()
-        table = fold_rows(numbers, closing.columns.widen(row.values), closing.columns)
-        scopes = closing.scopes.roll_up(table, closing.columns)
-        closing.journal.restore(row, table, closing.store, scopes, frontier_ms)
-    closing.rebuild(frontier_ms)
 
 
 def restore_tier(closing: Closing, key: bytes, body: bytes) -> bool:
