@@ -52,6 +52,7 @@ class Stage(ABC, Generic[Fold]):
         self._begun: set[TP] = set()
         self._generation = -1
         self._tasks: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
         self._stopping = False
         #: how the process ends; a test's process goes on
         self.die: Callable[[int], object] = os._exit
@@ -214,6 +215,8 @@ class Stage(ABC, Generic[Fold]):
         try:
             if had:
                 await self.lost(tp)
+            if self._looking is not None:  # which topics these are is known before any of them is read
+                await asyncio.wait([self._looking])
             began = self.wiring.clock.now_ms()
             with collector_still():
                 fold = await self.recover(tp)
@@ -278,6 +281,7 @@ class Stage(ABC, Generic[Fold]):
         """Start the Faust app and the loops beside it."""
         self.health.block("starting", "not yet given its partitions")
         self.watch.moving_since_ms = self.wiring.clock.now_ms()
+        self._looking = asyncio.create_task(self.watch.topics.look())
         try:
             await self.app.start()
         except KafkaError as error:

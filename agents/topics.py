@@ -32,6 +32,11 @@ class Topics:
         if ids is not None:
             self.compare(ids)
 
+    async def look(self) -> None:
+        """Remember which topics there are; before any of them is read, so that none is made anew unseen."""
+        ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
+        self._known.update({topic: known for topic, known in (ids or {}).items() if known})
+
     def compare(self, ids: Mapping[str, str]) -> None:
         """Hold the ids against what was known before."""
         for topic, remedy in self._remedies.items():

@@ -1,5 +1,7 @@
 """How a stage ends: one line that says what, where and what to do, its exit code, and nothing after it."""
 
+import asyncio
+
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
@@ -67,6 +69,18 @@ async def test_a_topic_that_is_gone_or_another_one_is_named_with_its_remedy(benc
         topics.compare({"p.cells.v1": "b"})
     with pytest.raises(LogTruncatedError, match=r"topic p\.cells\.v1 was deleted and made anew — .*or so"):
         topics.compare({"p.sales.v1": "a", "p.cells.v1": "c"})
+
+
+async def test_a_topic_that_is_made_anew_between_the_start_and_the_first_check_is_noticed(
+    bench: Bench,
+) -> None:
+    topics = bench.stage.watch.topics
+    ids = iter([dict.fromkeys(bench.stage.lives_on(), "a"), dict.fromkeys(bench.stage.lives_on(), "b")])
+    topics._ask = lambda: next(ids)
+    bench.stage._looking = asyncio.create_task(topics.look())
+    await bench.stage._recover(SALES, had=False)
+    with pytest.raises(LogTruncatedError, match="made anew"):
+        await topics.check()
 
 
 async def test_each_stage_watches_its_logs_its_changelogs_and_the_inbox(bench: Bench) -> None:
