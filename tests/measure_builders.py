@@ -9,11 +9,18 @@ from schemas.catalogue import Catalogue, Installation
 from schemas.dimension import Dimension
 from schemas.kpi import Kpi, Measure, Range
 from schemas.period import parse_span
+from streams.engine.measure_ids import SeenIds
 
 TOPIC = "t.sales.v1"
 #: 2026-03-02T08:00+08:00, a Monday
 START_MS = 1_772_409_600_000
 ZONE_MS = 8 * 3_600_000
+
+
+def admits(seen: SeenIds, event_id: str, offset: int, arrived_ms: int) -> bool:
+    """Whether one id by itself is new."""
+    (new,) = seen.admit([event_id], [offset], [arrived_ms])
+    return new
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ what is to be written comes as a `Flush`, and the order of writing (rows, then t
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import NamedTuple, Protocol, Self
 
 from schemas.catalogue import Catalogue
@@ -47,6 +48,7 @@ class Limits(NamedTuple):
 
 
 _LIMITS = Limits()
+_Pair = tuple[Fields, InputRecord]
 _NONE: Mapping[str, str | None] = {}
 
 
@@ -131,20 +133,35 @@ class SourceFold:
         self.stamp = new[-1].offset
         return sorted(refusals)
 
-    def _count(self, pairs: Sequence[tuple[Fields, InputRecord]], unread: int) -> list[Refusal]:
-        """The loop that every event goes through: one dedupe test, one cell."""
-        admit, minutes, folds, leaf_of = self._ids.admit, self._panes.on_time, self._folds, self._leaf_of
-        future_ms, disorder_ms, watermark_ms = self._future_ms, self._disorder_ms, self._watermark_ms
-        refusals: list[Refusal] = []
-        duplicate = late = expired = 0
+    def _count(self, pairs: Sequence[_Pair], unread: int) -> list[Refusal]:
+        """Refuse what comes from the future, leave out what was seen before, count the rest."""
+        ahead = [pair for pair in pairs if pair[0]["occurred_at"] > pair[1].timestamp + self._future_ms]
+        if ahead:
+            refused = {record.offset for _, record in ahead}
+            pairs = [pair for pair in pairs if pair[1].offset not in refused]
+        new = self._new(pairs)
+        late, expired = self._add_up(new)
+        refused_here = [_ahead_of_its_record(record, event["occurred_at"]) for event, record in ahead]
+        unread += len(ahead)
+        self._tally(len(pairs) + unread, unread, len(pairs) - len(new), late, expired)
+        return refused_here
+
+    def _new(self, pairs: Sequence[_Pair]) -> Sequence[_Pair]:
+        """Without those that were seen before."""
+        new = self._ids.admit(
+            [event["event_id"] for event, _ in pairs],
+            [record.offset for _, record in pairs],
+            [record.timestamp for _, record in pairs],
+        )
+        return pairs if all(new) else list(compress(pairs, new))
+
+    def _add_up(self, pairs: Sequence[_Pair]) -> tuple[int, int]:
+        """The loop that every counted event goes through: one cell; gives how many were late, and expired."""
+        minutes, folds, leaf_of = self._panes.on_time, self._folds, self._leaf_of
+        disorder_ms, watermark_ms = self._disorder_ms, self._watermark_ms
+        late = expired = 0
         for event, record in pairs:
             at, arrived, offset = event["occurred_at"], record.timestamp, record.offset
-            if at > arrived + future_ms:
-                refusals.append(_ahead_of_its_record(record, at))
-                continue
-            if not admit(event["event_id"], offset, arrived):
-                duplicate += 1
-                continue
             start = at - at % MINUTE_MS
             if start + MINUTE_MS > watermark_ms:
                 pane = minutes.get(start) or self._panes.open(start)
@@ -166,8 +183,7 @@ class SourceFold:
                 folds[event["kind"]](event, cell, arrived - at if arrived > at else 0)
                 page.touched = offset
         self._watermark_ms = watermark_ms
-        self._tally(len(pairs) + unread, unread + len(refusals), duplicate, late, expired)
-        return refusals
+        return late, expired
 
     def _place(self, pane: Pane, dimensions: Mapping[str, str | None], offset: int) -> tuple[Cell, LivePage]:
         """Where an event counts whose leaf is new in its pane, or that may have been counted before a

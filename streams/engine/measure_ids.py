@@ -6,18 +6,21 @@ and close by time and size alone, and the oldest go first. Ids are kept as unsal
 million ids, two differ and share one with a probability of 3 in a million.
 """
 
-from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from schemas.period import HOUR_MS, MINUTE_MS
+from streams.engine.measure_marks import Flags, Marks, MarkTable, marks_of
+
+Offsets = npt.NDArray[np.int64]
 
 #: entries of one bucket at most: its row stays well under a broker's limit for one record
 FULL = 32_768
-_HASH_BYTES = 8
 #: a horizon is cut into so many buckets, none longer than an hour
 _BUCKETS = 24
 
@@ -27,22 +30,44 @@ class Segment(NamedTuple):
 
     bucket: int
     end_ms: int
-    hashes: list[bytes]
-    offsets: "array[int]"
+    marks: Marks
+    offsets: Offsets
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """Ids first seen while time was before `end_ms`."""
+    """Ids first seen while time was before `end_ms`; `ticket` is its number in the table of marks."""
 
     end_ms: int
-    hashes: list[bytes] = field(default_factory=list)
-    offsets: "array[int]" = field(default_factory=lambda: array("q"))
+    ticket: int
+    size: int = 0
+    #: the entries in pieces; let go when the bucket is closed and stored as one segment
+    marks: list[Marks] = field(default_factory=list)
+    offsets: list[Offsets] = field(default_factory=list)
     #: the offset of its first entry, by which it is stored
     first: int = -1
     #: entries already handed out for storing, and the first offsets of their segments
     stored: int = 0
     segments: list[int] = field(default_factory=list)
+
+    def add(self, marks: Marks, offsets: Offsets) -> None:
+        """Put in more entries."""
+        self.marks.append(marks)
+        self.offsets.append(offsets)
+        self.size += len(marks)
+
+    def segment(self, begin: int) -> Segment:
+        """The entries from `begin` on, from now on stored."""
+        marks, offsets = np.concatenate(self.marks), np.concatenate(self.offsets)
+        self.marks, self.offsets, self.stored = [marks], [offsets], self.size
+        if begin == 0:
+            self.first = int(offsets[0])
+        self.segments.append(int(offsets[begin]))
+        return Segment(self.first, self.end_ms, marks[begin:], offsets[begin:])
+
+    def let_entries_go(self) -> None:
+        """Keep them in the table of marks only."""
+        self.marks, self.offsets = [], []
 
 
 class Changes(NamedTuple):
@@ -56,7 +81,7 @@ class SeenIds:
     """The dedupe index of one source partition. `entries` 0: nothing is remembered, nothing a duplicate.
 
     >>> seen = SeenIds(horizon_ms=3_600_000, entries=1000)
-    >>> [seen.admit(name, offset, 0) for offset, name in enumerate("aba")]
+    >>> seen.admit(["a", "b", "a"], [0, 1, 2], [0, 0, 0])
     [True, True, False]
     """
 
@@ -65,11 +90,9 @@ class SeenIds:
         self._entries = entries
         self._full = max(1, min(FULL, entries // _BUCKETS))
         self._width_ms = max(MINUTE_MS, min(HOUR_MS, horizon_ms // _BUCKETS))
-        # One set a first byte: a set that grows moves all its entries, and none may take long.
-        self._seen: list[set[bytes]] = [set() for _ in range(256)]
-        self._size = 0
+        self._table = MarkTable()
         self._closed: deque[_Bucket] = deque()
-        self._open = _Bucket(0)
+        self._open = self._begin(0)
         self._obsolete: list[tuple[int, int]] = []
         #: time reaches the end of the open bucket here
         self.turn_ms = 0
@@ -77,60 +100,84 @@ class SeenIds:
         self.forgotten = 0
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._table)
 
-    def admit(self, event_id: str, offset: int, arrived_ms: int) -> bool:
-        """Whether the id is new; it is remembered if so."""
-        if arrived_ms >= self.turn_ms:
-            self._turn(arrived_ms - arrived_ms % self._width_ms + self._width_ms)
-        mark = blake2b(event_id.encode(), digest_size=_HASH_BYTES).digest()
-        seen = self._seen[mark[0]]
-        if mark in seen:
-            return False
-        bucket = self._open
-        if len(bucket.hashes) >= self._full:
+    @property
+    def bytes(self) -> int:
+        """Memory of the index, but for the entries of the open bucket (16 bytes each)."""
+        return self._table.bytes
+
+    def _begin(self, end_ms: int) -> _Bucket:
+        return _Bucket(end_ms, self._table.open())
+
+    def admit(self, ids: Sequence[str], offsets: Sequence[int], arrived_ms: Sequence[int]) -> list[bool]:
+        """Which of these ids, in the order of their offsets, are new; those are remembered.
+
+        How a log is cut into calls changes nothing.
+        """
+        if not self._entries:
+            return [True] * len(ids)
+        marks, times = marks_of(ids), np.array(arrived_ms, dtype=np.int64)
+        new, places = np.zeros(len(ids), dtype=np.bool_), np.array(offsets, dtype=np.int64)
+        begin = 0
+        while begin < len(ids):
+            if times[begin] >= self.turn_ms:
+                self._turn(int(times[begin] - times[begin] % self._width_ms + self._width_ms))
+            later = np.flatnonzero(times[begin:] >= self.turn_ms)
+            part = slice(begin, begin + int(later[0]) if len(later) else len(ids))
+            begin += self._admit(marks[part], places[part], new[part])
+        return new.tolist()
+
+    def _admit(self, marks: Marks, offsets: Offsets, new: Flags) -> int:
+        """Of one time: until all are admitted or one finds the bucket full; gives how many were looked at."""
+        found, ends = self._table.search(marks)
+        fresh = np.flatnonzero(~found)
+        if len(fresh) > 1:
+            fresh = _each_once(marks, fresh)
+        looked, room = len(marks), self._full - self._open.size
+        if len(fresh) > room:
+            looked, fresh = int(fresh[room]), fresh[:room]
+        if len(fresh):
+            self._table.add(marks[fresh], ends[fresh], self._open.ticket)
+            self._open.add(marks[fresh], offsets[fresh])
+            new[fresh] = True
+        if looked < len(marks):
             self._turn(self.turn_ms)
-            bucket = self._open
-        if self._entries:
-            seen.add(mark)
-            self._size += 1
-            bucket.hashes.append(mark)
-            bucket.offsets.append(offset)
-        return True
+        return looked
 
     def _turn(self, turn_ms: int) -> None:
         """Close the open bucket, begin the next one, and let go what is too old or too many."""
-        if self._open.hashes:
+        if self._open.size:
             self._closed.append(self._open)
-        self._open = _Bucket(turn_ms)
+        self._open = self._begin(turn_ms)
         self.turn_ms = turn_ms
         begin_ms = turn_ms - self._width_ms
         while self._closed and self._closed[0].end_ms + self._horizon_ms <= begin_ms:
             self._drop()
-        while self._closed and self._size > self._entries:
-            self.forgotten += len(self._closed[0].hashes)
+        while self._closed and len(self._table) > self._entries:
+            self.forgotten += self._closed[0].size
             self._drop()
 
     def _drop(self) -> None:
         bucket = self._closed.popleft()
-        self._size -= len(bucket.hashes)
-        for mark in bucket.hashes:
-            self._seen[mark[0]].discard(mark)
+        self._table.let_go(bucket.ticket, bucket.size)
         self._obsolete += [(bucket.first, first) for first in bucket.segments]
 
     def changes(self) -> Changes:
         """What has to be stored since the last call: new entries, and closed buckets as one segment each."""
         segments = []
         for bucket in (*self._closed, self._open):
-            unstored = bucket.stored < len(bucket.hashes)
+            unstored = bucket.stored < bucket.size
             if bucket is not self._open and bucket.segments and (unstored or len(bucket.segments) > 1):
                 self._obsolete += [
                     (bucket.first, first) for first in bucket.segments if first != bucket.first
                 ]
                 bucket.segments.clear()
-                segments.append(_segment(bucket, 0))
+                segments.append(bucket.segment(0))
             elif unstored:
-                segments.append(_segment(bucket, bucket.stored))
+                segments.append(bucket.segment(bucket.stored))
+            if bucket is not self._open:
+                bucket.let_entries_go()
         obsolete, self._obsolete = self._obsolete, []
         return Changes(segments, obsolete)
 
@@ -140,31 +187,36 @@ class SeenIds:
         Segments of one bucket may overlap, where several owners stored it. A bucket that was let go before,
         but whose rows are still there, is let go again by the same rules.
         """
-        buckets = [bucket for bucket in _buckets(segments, stamp) if bucket.hashes]
+        buckets = [bucket for bucket in _buckets(segments, stamp) if bucket.size]
         self.turn_ms, self.forgotten = turn_ms, forgotten
-        self._open = buckets.pop() if buckets and buckets[-1].end_ms == turn_ms else _Bucket(turn_ms)
+        self._open = buckets.pop() if buckets and buckets[-1].end_ms == turn_ms else _Bucket(turn_ms, 0)
         room, too_old = self._entries, turn_ms - self._width_ms - self._horizon_ms
         for bucket in reversed(buckets):
-            room -= len(bucket.hashes)
+            room -= bucket.size
             if room < 0 or bucket.end_ms <= too_old:
                 room = -1
                 self._obsolete += [(bucket.first, first) for first in bucket.segments]
             else:
                 self._closed.appendleft(bucket)
         for bucket in (*self._closed, self._open):
-            self._size += len(bucket.hashes)
-            for mark in bucket.hashes:
-                self._seen[mark[0]].add(mark)
+            self._fill(bucket)
+
+    def _fill(self, bucket: _Bucket) -> None:
+        """Put a bucket that was read back into the table of marks."""
+        bucket.ticket = self._table.open()
+        for marks in bucket.marks:
+            for begin in range(0, len(marks), FULL):
+                part = marks[begin : begin + FULL]
+                self._table.add(part, self._table.search(part).ends, bucket.ticket)
 
 
-def _segment(bucket: _Bucket, begin: int) -> Segment:
-    """The entries from `begin` on, from now on stored."""
-    offsets = bucket.offsets[begin:]
-    bucket.stored = len(bucket.hashes)
-    if begin == 0:
-        bucket.first = offsets[0]
-    bucket.segments.append(offsets[0])
-    return Segment(bucket.first, bucket.end_ms, bucket.hashes[begin:], offsets)
+def _each_once(marks: Marks, places: Offsets) -> Offsets:
+    """The places of marks, without those whose mark stands at a lower place already."""
+    here = np.sort(marks[places])
+    if not (here[1:] == here[:-1]).any():
+        return places
+    firsts = np.unique(marks[places], return_index=True)[1]
+    return places[np.sort(firsts)]
 
 
 def _buckets(segments: Iterable[Segment], stamp: int) -> list[_Bucket]:
@@ -176,13 +228,13 @@ def _buckets(segments: Iterable[Segment], stamp: int) -> list[_Bucket]:
 
 
 def _bucket(first: int, segments: list[Segment], stamp: int) -> _Bucket:
-    """One bucket of its segments, which may overlap; a single one is taken as it is."""
-    hashes, offsets = segments[0].hashes, segments[0].offsets
-    if len(segments) > 1 or offsets[-1] > stamp:
-        entries: dict[int, bytes] = {}
-        for segment in segments:
-            entries.update(zip(segment.offsets, segment.hashes, strict=True))
-        offsets = array("q", sorted(offset for offset in entries if offset <= stamp))
-        hashes = [entries[offset] for offset in offsets]
-    stored = sorted({segment.offsets[0] for segment in segments})
-    return _Bucket(segments[0].end_ms, list(hashes), offsets[:], first, len(hashes), stored)
+    """One bucket of its segments, which may overlap."""
+    marks = np.concatenate([segment.marks for segment in segments])
+    offsets, once = np.unique(np.concatenate([segment.offsets for segment in segments]), return_index=True)
+    count = int(np.searchsorted(offsets, stamp, side="right"))
+    stored = sorted({int(segment.offsets[0]) for segment in segments})
+    bucket = _Bucket(segments[0].end_ms, 0, first=first, segments=stored)
+    if count:
+        bucket.add(marks[once[:count]], offsets[:count])
+    bucket.stored = bucket.size
+    return bucket

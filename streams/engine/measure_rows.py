@@ -7,11 +7,11 @@ lies beyond the ledger's stamp does not count. Nothing is decided here about wha
 """
 
 import struct
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
 
 from schemas.errors import StateError
@@ -25,8 +25,8 @@ Row = tuple[bytes, bytes]
 LEDGER = b"ledger"
 _SEPARATOR = b"\x00"
 _IDS = struct.Struct("<BqqI")
-_VERSION = 1
-_HASH_BYTES = 8
+_VERSION = 2
+_MARK, _OFFSET = np.dtype("<u8"), np.dtype("<i8")
 
 
 @dataclass(slots=True)
@@ -107,18 +107,18 @@ def ids_name(bucket: int, first: int) -> bytes:
 
 def segment_row(segment: Segment) -> Row:
     """The row of a segment of the dedupe index."""
-    head = _IDS.pack(_VERSION, segment.bucket, segment.end_ms, len(segment.hashes))
-    offsets = struct.pack(f"<{len(segment.offsets)}q", *segment.offsets)
-    return ids_name(segment.bucket, segment.offsets[0]), head + b"".join(segment.hashes) + offsets
+    head = _IDS.pack(_VERSION, segment.bucket, segment.end_ms, len(segment.marks))
+    marks, offsets = segment.marks.astype(_MARK).tobytes(), segment.offsets.astype(_OFFSET).tobytes()
+    return ids_name(segment.bucket, int(segment.offsets[0])), head + marks + offsets
 
 
 def _decode_segment(value: bytes) -> Segment:
     version, bucket, end_ms, count = _IDS.unpack_from(value)
-    middle = _IDS.size + count * _HASH_BYTES
-    if version != _VERSION or len(value) != middle + count * 8:
+    middle = _IDS.size + count * _MARK.itemsize
+    if version != _VERSION or len(value) != middle + count * _OFFSET.itemsize:
         raise ValueError("not a segment of ids")
-    hashes = [value[at : at + _HASH_BYTES] for at in range(_IDS.size, middle, _HASH_BYTES)]
-    return Segment(bucket, end_ms, hashes, array("q", struct.unpack_from(f"<{count}q", value, middle)))
+    marks = np.frombuffer(value, _MARK, count, _IDS.size).astype(np.uint64)
+    return Segment(bucket, end_ms, marks, np.frombuffer(value, _OFFSET, count, middle).astype(np.int64))
 
 
 def value_rows(values: Iterable[Value]) -> Iterator[Row]:

@@ -335,7 +335,7 @@ def test_an_event_with_a_list_of_digits_in_its_id_is_still_one_event() -> None:
         (b"page|x\x00o", b"{}"),
         (b"page|x\x00o", b'{"type":"page","key":[1]}'),
         (b"ids|0|0\x00o", b"\x01"),
-        (b"ids|0|0\x00o", b"\x02" + b"\x00" * 20),
+        (b"ids|0|0\x00o", b"\x01" + b"\x00" * 20),
         (b"values|region|0\x00o", b"nonsense"),
         (b"ledger\x00o", b"{}"),
         (b"ledger\x00o", b'{"ledger":{"stamp":1},"turn_ms":0}'),

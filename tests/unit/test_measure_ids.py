@@ -1,11 +1,12 @@
 """The dedupe index: horizon, limit, what is stored of it, and what comes back."""
 
-from array import array
-
+import numpy as np
 import pytest
 
 from streams.engine.measure_ids import FULL, Changes, SeenIds, Segment
+from streams.engine.measure_marks import marks_of
 from streams.engine.measure_rows import MeasureRows, keyed, segment_row
+from tests.measure_builders import admits
 
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -28,14 +29,14 @@ def restored(segments: list[Segment], stamp: int, turn_ms: int, entries: int = 1
 
 def test_id_at_a_lower_offset_makes_a_duplicate() -> None:
     seen = SeenIds(HOUR, 100)
-    assert seen.admit("a", 0, 0)
-    assert not seen.admit("a", 1, 10)
+    assert admits(seen, "a", 0, 0)
+    assert not admits(seen, "a", 1, 10)
     assert len(seen) == 1
 
 
 def test_no_entries_means_no_dedupe() -> None:
     seen = SeenIds(HOUR, 0)
-    assert [seen.admit("a", offset, 0) for offset in range(3)] == [True] * 3
+    assert [admits(seen, "a", offset, 0) for offset in range(3)] == [True] * 3
     assert seen.changes() == Changes([], [])
     assert seen.forgotten == 0
 
@@ -51,40 +52,40 @@ def test_no_entries_means_no_dedupe() -> None:
 )
 def test_id_is_forgotten_a_bucket_after_the_horizon(later_ms: int, is_new: bool) -> None:
     seen = SeenIds(2 * HOUR, 100)
-    seen.admit("a", 0, 0)
-    assert seen.admit("a", 1, later_ms) is is_new
+    admits(seen, "a", 0, 0)
+    assert admits(seen, "a", 1, later_ms) is is_new
 
 
 def test_time_never_goes_back() -> None:
     seen = SeenIds(2 * HOUR, 100)
-    seen.admit("a", 0, 10 * HOUR)
-    assert not seen.admit("a", 1, 0)
-    assert seen.admit("b", 2, 0)
-    assert not seen.admit("b", 3, 11 * HOUR)
+    admits(seen, "a", 0, 10 * HOUR)
+    assert not admits(seen, "a", 1, 0)
+    assert admits(seen, "b", 2, 0)
+    assert not admits(seen, "b", 3, 11 * HOUR)
 
 
 def test_oldest_ids_go_first_where_there_are_too_many_and_are_counted() -> None:
     seen = SeenIds(HOUR, 48)
-    assert all(seen.admit(f"id-{at}", at, 0) for at in range(60))
+    assert all(admits(seen, f"id-{at}", at, 0) for at in range(60))
     assert seen.forgotten == 60 - len(seen) > 0
-    assert seen.admit("id-0", 60, 0)
-    assert not seen.admit("id-59", 61, 0)
+    assert admits(seen, "id-0", 60, 0)
+    assert not admits(seen, "id-59", 61, 0)
 
 
 def test_a_bucket_holds_no_more_than_one_record_can() -> None:
     seen = SeenIds(HOUR, 10_000_000)
-    for at in range(FULL + 1):
-        seen.admit(str(at), at, 0)
-    sizes = [len(segment.hashes) for segment in seen.changes().segments]
+    ids = [str(at) for at in range(FULL + 1)]
+    assert all(seen.admit(ids, range(len(ids)), [0] * len(ids)))
+    sizes = [len(segment.marks) for segment in seen.changes().segments]
     assert sizes == [FULL, 1]
     assert FULL * 16 < 1_000_000
 
 
 def test_changes_hold_only_what_is_new() -> None:
     seen = SeenIds(HOUR, 100)
-    seen.admit("a", 3, 0)
+    admits(seen, "a", 3, 0)
     first = seen.changes()
-    seen.admit("b", 7, 0)
+    admits(seen, "b", 7, 0)
     second = seen.changes()
     assert [list(one.segments[0].offsets) for one in (first, second)] == [[3], [7]]
     assert seen.changes() == Changes([], [])
@@ -93,29 +94,29 @@ def test_changes_hold_only_what_is_new() -> None:
 def test_a_closed_bucket_becomes_one_segment_and_the_others_are_superfluous() -> None:
     seen = SeenIds(2 * HOUR, 10_000)
     for offset in (1, 2, 3):
-        seen.admit(str(offset), offset, 0)
+        admits(seen, str(offset), offset, 0)
         seen.changes()
-    seen.admit("later", 4, HOUR)
+    admits(seen, "later", 4, HOUR)
     whole, new = seen.changes().segments
     assert (whole.bucket, list(whole.offsets)) == (1, [1, 2, 3])
     assert (new.bucket, list(new.offsets)) == (4, [4])
-    seen.admit("much later", 5, 9 * HOUR)
+    admits(seen, "much later", 5, 9 * HOUR)
     assert set(seen.changes().obsolete) == {(1, 1), (4, 4)}
 
 
 def test_obsolete_segments_are_named_when_the_bucket_is_written_whole() -> None:
     seen = SeenIds(2 * HOUR, 10_000)
     for offset in (1, 2):
-        seen.admit(str(offset), offset, 0)
+        admits(seen, str(offset), offset, 0)
         seen.changes()
-    seen.admit("later", 3, HOUR)
+    admits(seen, "later", 3, HOUR)
     assert seen.changes().obsolete == [(1, 2)]
 
 
 def test_a_bucket_that_closes_before_it_was_stored_is_stored_once() -> None:
     seen = SeenIds(2 * HOUR, 10_000)
-    seen.admit("a", 1, 0)
-    seen.admit("b", 2, HOUR)
+    admits(seen, "a", 1, 0)
+    admits(seen, "b", 2, HOUR)
     assert [segment.bucket for segment in seen.changes().segments] == [1, 2]
     assert seen.changes() == Changes([], [])
 
@@ -123,27 +124,27 @@ def test_a_bucket_that_closes_before_it_was_stored_is_stored_once() -> None:
 def test_entries_beyond_the_stamp_are_forgotten() -> None:
     seen = SeenIds(2 * HOUR, 10_000)
     for offset in range(4):
-        seen.admit(f"id-{offset}", offset, 0)
+        admits(seen, f"id-{offset}", offset, 0)
     heir = restored(segments_of(seen.changes()), 1, seen.turn_ms)
-    assert [heir.admit(f"id-{at}", at, 0) for at in range(4)] == [False, False, True, True]
+    assert [admits(heir, f"id-{at}", at, 0) for at in range(4)] == [False, False, True, True]
 
 
 def test_segments_of_several_owners_overlap_without_harm() -> None:
-    hashes = [bytes([at]) * 8 for at in range(3)]
-    one = Segment(0, 5 * MINUTE, hashes[:2], array("q", [0, 1]))
-    two = Segment(0, 5 * MINUTE, hashes, array("q", [0, 1, 2]))
+    marks, offsets = marks_of(["a", "b", "c"]), np.arange(3)
+    one = Segment(0, 5 * MINUTE, marks[:2], offsets[:2])
+    two = Segment(0, 5 * MINUTE, marks, offsets)
     heir = restored([one, two, one], 2, 5 * MINUTE)
     assert len(heir) == 3
-    heir.admit("new", 3, 5 * MINUTE)
+    admits(heir, "new", 3, 5 * MINUTE)
     assert [list(segment.offsets) for segment in heir.changes().segments] == [[3]]
 
 
 def test_buckets_let_go_before_are_let_go_again() -> None:
     seen = SeenIds(2 * HOUR, 10_000)
-    seen.admit("old", 0, 0)
+    admits(seen, "old", 0, 0)
     first = seen.changes()
-    seen.admit("young", 1, 9 * HOUR)
+    admits(seen, "young", 1, 9 * HOUR)
     heir = restored(segments_of(first, seen.changes()), 1, seen.turn_ms)
     assert len(heir) == 1
     assert heir.changes().obsolete == [(0, 0)]
-    assert heir.admit("old", 2, 9 * HOUR)
+    assert admits(heir, "old", 2, 9 * HOUR)

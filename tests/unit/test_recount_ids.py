@@ -6,6 +6,7 @@ import pytest
 
 from streams.engine.measure_ids import FULL, SeenIds
 from streams.engine.recount.ids import _BUCKET, KnownIds, Sight
+from tests.measure_builders import admits
 
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -21,7 +22,7 @@ def test_what_is_new_is_what_measure_admits(entries: int) -> None:
     for offset in range(3000):
         now += rng.randrange(-MINUTE, 3 * MINUTE)
         name = f"id-{rng.randrange(80)}"
-        assert (known.meet(name, now) is Sight.NEW) == seen.admit(name, offset, now), offset
+        assert (known.meet(name, now) is Sight.NEW) == admits(seen, name, offset, now), offset
     assert len(known) == len(seen)
 
 
