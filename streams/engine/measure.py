@@ -20,7 +20,7 @@ from streams.cells.layout import Cell, layout_of
 from streams.cells.page import ROOM
 from streams.engine.measure_former import FormerPages
 from streams.engine.measure_ids import SeenIds
-from streams.engine.measure_panes import NEVER, LivePage, Pane, Panes, live_page
+from streams.engine.measure_panes import LOOSE, NEVER, LivePage, Pane, Panes, live_page
 from streams.engine.measure_read import VALUE_BYTES, EventReader
 from streams.engine.measure_refusal import Refusal, fault
 from streams.engine.measure_rows import MeasureRows, Stored
@@ -40,11 +40,12 @@ class InputRecord(Protocol):
 
 
 class Limits(NamedTuple):
-    """Ids remembered in a partition (0: no dedupe), bytes of one value, cells in one page."""
+    """Of a partition: ids remembered (0: no dedupe), bytes of one value, cells in a page, pages not packed."""
 
     dedupe_entries: int = 1_000_000
     value_bytes: int = VALUE_BYTES
     page_cells: int = ROOM
+    loose_pages: int = LOOSE
 
 
 _LIMITS = Limits()
@@ -76,7 +77,7 @@ class SourceFold:
         self._reader = EventReader(kinds, catalogue, limits.value_bytes)
         self._folds = {kind.kind: compile_fold(layout, kind) for kind in kinds}
         self._leaf_of = compile_leaf(layout.dimensions)
-        self._panes = Panes((topic, partition), layout, installation, limits.page_cells)
+        self._panes = Panes((topic, partition), layout, installation, limits.page_cells, limits.loose_pages)
         self._values = DimensionValues(catalogue.dimensions)
         self._ids = SeenIds(installation.dedupe_horizon.ms, limits.dedupe_entries)
         self._watermark_ms = NEVER
@@ -110,13 +111,15 @@ class SourceFold:
             self._watermark_ms = NEVER if ledger.watermark_ms is None else ledger.watermark_ms
             self._ids.restore(stored.segments, self.stamp, stored.turn_ms, ledger.forgotten)
         self._values.restore(stored.values, self.stamp, other)
-        for page in stored.pages:
+        highest = -1
+        for page in stored.pages():
             live = live_page(page, self.stamp)
+            highest = max(highest, page.stamp)
             if page.key.layout == layout:
                 self._panes.restore(live)
             else:
                 self._former.add(live)
-        return max((page.stamp for page in stored.pages), default=-1)
+        return highest
 
     def fold(self, records: Sequence[InputRecord]) -> list[Refusal]:
         """Count the records beyond the stamp; gives those that cannot be, in offset order.
@@ -229,6 +232,7 @@ class SourceFold:
         ids = self._ids.changes()
         rows += self._writer.index(ids, self._values.changes())
         final = self._panes.retire(self._watermark_ms) + self._former.retire(self._watermark_ms)
+        self._panes.pack(self._written.stamp)
         opened = self._written.model_copy(update={"opened": True}) if self._is_silent else None
         self._written, self._is_silent = self.ledger(), False
         return Flush(

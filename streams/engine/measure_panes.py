@@ -8,17 +8,22 @@ event can reach it any more.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count, islice
 from typing import NamedTuple
 
 from schemas.catalogue import Installation
 from schemas.period import MINUTE_MS
 from streams.cells.layout import Cell, Layout, Leaf
 from streams.cells.page import ROOM, Page, PageKey
+from streams.engine.measure_packed import Leaves, PackedCells
 from streams.windows.panes import Calendar, Grain
 
 #: before the first event
 NEVER = -(2**62)
+#: pages that are held as lists of numbers, unless told otherwise; beyond, those that are quiet are packed
+LOOSE = 1024
+#: pages that are packed in one go: some 50 ms at most
+_AT_ONCE = 100
 _GRAINS: dict[str, Grain] = {"m": "m", "h": "h", "d": "d"}
 
 
@@ -36,6 +41,8 @@ class LivePage:
 
     `stamp`: up to where its stored form has counted; `touched`: its last event. `ahead`: it was found stored
     beyond the ledger's stamp, so nobody knows whether it also reached the cells topic: it is sent again.
+    `cells` are those that were touched of late, `packed` how all were when it was packed: a cell that is in
+    both is as in `cells`.
     """
 
     key: PageKey
@@ -44,6 +51,9 @@ class LivePage:
     touched: int = -1
     ahead: bool = False
     cells: dict[Leaf, Cell] = field(default_factory=dict)
+    packed: PackedCells | None = None
+    #: leaves in it
+    size: int = 0
 
     @property
     def is_dirty(self) -> bool:
@@ -54,36 +64,73 @@ class LivePage:
         """The page as counted up to `stamp`, or further where its stored form already is; then it is
         clean."""
         self.stamp, self.ahead = max(self.stamp, stamp), False
-        return Page(self.key, self.stamp, self.first, self.cells)
+        return Page(self.key, self.stamp, self.first, self.all_cells())
+
+    def all_cells(self) -> dict[Leaf, Cell]:
+        """The cells by leaf."""
+        return self.cells if self.packed is None else self.packed.cells() | self.cells
 
 
 def live_page(page: Page, stamp: int) -> LivePage:
     """A stored page, taken over by a ledger that has counted up to `stamp`."""
-    return LivePage(page.key, page.first, page.stamp, page.stamp, page.stamp > stamp, page.cells)
+    ahead = page.stamp > stamp
+    return LivePage(page.key, page.first, page.stamp, page.stamp, ahead, page.cells, size=len(page.cells))
 
 
 @dataclass(slots=True)
 class Pane:
-    """The pages of one pane key by number, and where each leaf is."""
+    """The pages of one pane key by number, and where each leaf is: as a list, or at which packed place.
+
+    `full`: pages before this number have no room any more.
+    """
 
     key: PaneKey
     pages: dict[int, LivePage] = field(default_factory=dict)
     places: dict[Leaf, tuple[Cell, LivePage]] = field(default_factory=dict)
+    packed: dict[Leaf, int] = field(default_factory=dict)
+    full: int = 0
 
     def add(self, page: LivePage) -> None:
         """Take in a page with its cells."""
         self.pages[page.key.number] = page
         self.places.update((leaf, (cell, page)) for leaf, cell in page.cells.items())
 
+    def find(self, leaf: Leaf) -> tuple[Cell, LivePage] | None:
+        """The cell of a leaf and its page; one that is packed is taken out."""
+        place = self.places.get(leaf)
+        if place is None and (at := self.packed.get(leaf)) is not None:
+            page = self.pages[at // ROOM]
+            assert page.packed is not None
+            place = self.places[leaf] = page.packed.cell(at % ROOM), page
+            page.cells[leaf] = place[0]
+        return place
+
+    def pack(self, page: LivePage, empty: Cell, leaves: Leaves) -> bool:
+        """Pack the cells of a page; False when one is too large for that."""
+        packed = PackedCells.of(page.all_cells(), empty, leaves)
+        if packed is not None:
+            for leaf in page.cells:
+                del self.places[leaf]
+            page.packed, page.cells = packed, {}
+            begin = page.key.number * ROOM
+            self.packed.update(zip(packed.leaves, leaves.numbers(begin, len(packed.leaves)), strict=True))
+        return packed is not None
+
 
 class Panes:
     """The panes of one source partition that are not final."""
 
     def __init__(
-        self, source: tuple[str, int], layout: Layout, installation: Installation, room: int = ROOM
+        self,
+        source: tuple[str, int],
+        layout: Layout,
+        installation: Installation,
+        room: int = ROOM,
+        loose: int = LOOSE,
     ) -> None:
         self._source = source
         self._room = room
+        self._loose = loose
         self._layout = layout
         self._calendar = Calendar(installation.time_zone, installation.week_start)
         self._keep_minutes = installation.keep_minutes.ms
@@ -92,6 +139,8 @@ class Panes:
         #: minute panes whose events were on time, by start
         self.on_time: dict[int, Pane] = {}
         self._late: dict[PaneKey, Pane] = {}
+        self._leaves = Leaves()
+        self._restored = 0
 
     def open(self, start_ms: int) -> Pane:
         """The pane of the on-time events of a minute."""
@@ -124,10 +173,13 @@ class Panes:
         offsets: one that is ahead holds whatever it took up to there, one that is missing has its number
         free.
         """
-        found = pane.places.get(leaf)
+        found = pane.find(leaf)
         if found is not None:
             return found
-        number = next(n for n in count() if n not in pane.pages or self._has_room(pane.pages[n], offset))
+        while pane.full in pane.pages and pane.pages[pane.full].size >= self._room:
+            pane.full += 1
+        numbers = count(pane.full)
+        number = next(n for n in numbers if n not in pane.pages or self._has_room(pane.pages[n], offset))
         page = pane.pages.get(number)
         if page is None:
             grain, start, known = pane.key
@@ -135,11 +187,12 @@ class Panes:
             page = LivePage(key, offset)
             pane.add(page)
         cell = page.cells[leaf] = list(self._layout.empty)
+        page.size += 1
         pane.places[leaf] = cell, page
         return cell, page
 
     def _has_room(self, page: LivePage, offset: int) -> bool:
-        return len(page.cells) < self._room and page.stamp < offset
+        return page.size < self._room and page.stamp < offset
 
     def restore(self, page: LivePage) -> None:
         """Take over a stored page of this layout."""
@@ -147,11 +200,26 @@ class Panes:
         key = PaneKey(_GRAINS[grain], start, known)
         pane = self.open(start) if grain == "m" and start == known else self._late.setdefault(key, Pane(key))
         pane.add(page)
+        self._restored += 1
+        if self._restored > self._loose:
+            pane.pack(page, self._layout.empty, self._leaves)
+
+    def _all(self) -> Iterator[Pane]:
+        return chain(self.on_time.values(), self._late.values())
 
     def pages(self) -> Iterator[LivePage]:
         """Every page that is held."""
-        for pane in (*self.on_time.values(), *self._late.values()):
+        for pane in self._all():
             yield from pane.pages.values()
+
+    def pack(self, stamp: int) -> None:
+        """Pack some pages that were not touched since the flush at `stamp`, while many are not packed."""
+        if sum(len(pane.pages) for pane in self._all()) <= self._loose:
+            return
+        loose = [(pane, page) for pane in self._all() for page in pane.pages.values() if page.cells]
+        quiet = ((pane, page) for pane, page in loose if not page.is_dirty and page.stamp < stamp)
+        for pane, page in islice(quiet, max(0, min(len(loose) - self._loose, _AT_ONCE))):
+            pane.pack(page, self._layout.empty, self._leaves)
 
     def retire(self, watermark_ms: int) -> list[LivePage]:
         """Let go of the pages that are final."""

@@ -35,11 +35,21 @@ class Stored:
 
     ledger: Ledger | None = None
     turn_ms: int = 0
-    pages: list[Page] = field(default_factory=list)
+    #: the stored forms of each page, by whomever they were written
+    page_rows: dict[bytes, list[bytes]] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
     layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     owners: dict[bytes, set[bytes]] = field(default_factory=dict)
+
+    def pages(self) -> Iterator[Page]:
+        """The pages, read one by one, since there may be millions of cells; may be asked for once.
+
+        StateError when one cannot be read.
+        """
+        for name in list(self.page_rows):
+            values = self.page_rows.pop(name)
+            yield max(map(decode_page, values), key=lambda page: page.stamp)
 
 
 class MeasureRows:
@@ -75,7 +85,7 @@ class MeasureRows:
 def _read_row(stored: Stored, name: bytes, by_owner: dict[bytes, bytes]) -> None:
     kind, *parts = name.decode().split("|")
     if kind == "page":
-        stored.pages.append(max(map(decode_page, by_owner.values()), key=lambda page: page.stamp))
+        stored.page_rows[name] = list(by_owner.values())
     elif kind == "ids":
         stored.segments.extend(_decode_segment(value) for value in by_owner.values())
     elif kind == "values":

@@ -232,6 +232,8 @@ class Play:
     def take_over(self, limits: Limits = LIMITS) -> None:
         rows, self.owners = self.broker.rows(), self.owners + 1
         book = OTHER_LAYOUT if self.changing and self.owners % 2 else CATALOGUE
+        # pages are packed as soon as they are quiet by one owner, and by the next the oldest of them only
+        limits = limits._replace(loose_pages=self.owners % 2 * 3)
         self.fold = SourceFold.restore(TOPIC, 0, book, f"owner{self.owners}", rows, limits=limits)
 
     changing: bool = False
@@ -329,7 +331,7 @@ def test_what_is_kept_after_the_last_flush_is_what_may_still_change(history: Any
     mark = play.fold.ledger().watermark_ms
     kept = [
         page
-        for page in play.broker.rows().read().pages
+        for page in play.broker.rows().read().pages()
         if mark is not None and page.key.known_ms + MINUTE <= mark
     ]
     mine = [page for page in kept if play.zombie is None]
