@@ -1,0 +1,99 @@
+"""One run of Planwatch over topics that are full: everything counted anew, by processes of their own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from tests.bench.cpu import CpuSampler
+from tests.bench.figures import Run
+from tests.bench.installation import Loaded
+from tests.bench.ledgers import Span, ledgers, span
+from tests.servers.installation import Installation
+from tests.servers.planwatch import Stage
+from tests.servers.waiting import ServerError, wait_until
+
+_MOST_S = 900.0
+MakeStage = Callable[[Installation], Stage]
+
+
+class Counting(NamedTuple):
+    """What a run took: measure's processes together, and those beside it."""
+
+    measure: Run
+    beside_cpu_s: float
+    wall: Span
+
+
+def plain_measure(installation: Installation) -> Stage:
+    """measure as `planwatch worker measure` starts it."""
+    return Stage("measure", installation.env)
+
+
+def count_anew(
+    loaded: Loaded,
+    *,
+    measure: Sequence[MakeStage] = (plain_measure,),
+    beside: Sequence[str] = ("evaluate", "respond"),
+    part: Callable[..., Span] = span,
+) -> Counting:
+    """Forget what was counted, start the stages, and return when all is acknowledged and they have ended.
+
+    `part` chooses which part of the run is measured.
+    """
+    installation = loaded.installation
+    if any(installation.ends(installation.topic("cells.v1")).values()):
+        installation.run("rebuild", "--incidents", "--yes")
+    others = [Stage(name, installation.env) for name in beside]
+    with running(others), ExitStack() as samplers:
+        for stage in others:
+            stage.wait_ready()
+        counters = [make(installation) for make in measure]
+        with running(counters):
+            used = [samplers.enter_context(CpuSampler(stage.pid)) for stage in counters]
+            other = [samplers.enter_context(CpuSampler(stage.pid)) for stage in others]
+            wait_counted(loaded, counters)
+        found = part(ledgers(installation), loaded.sent)
+
+    def took(samples: Sequence[CpuSampler]) -> float:
+        return sum(one.at(found.end_s) - one.at(found.begin_s) for one in samples)
+
+    run = Run(found.counted, found.end_s - found.begin_s, took(used))
+    return Counting(run, took(other), found)
+
+
+@contextmanager
+def running(stages: Sequence[Stage]) -> Iterator[None]:
+    """The stages, launched; at the end told to stop together, so that their groups are empty."""
+    try:
+        for stage in stages:
+            stage.launch()
+        yield
+        for stage in stages:
+            if not stage.alive:
+                raise ServerError(f"{stage.name} ended:\n{stage.output()}")
+    finally:
+        for stage in stages:
+            if stage.alive:
+                stage.process.terminate()  # type: ignore[union-attr]
+        for stage in stages:
+            stage.terminate()
+            stage.stop()
+
+
+def wait_counted(loaded: Loaded, counters: Sequence[Stage]) -> None:
+    """Until the group has acknowledged everything. Asks the broker, not the worker, and not often."""
+    group = f"{loaded.installation.prefix}-measure"
+    admin = loaded.installation.kafka.admin()
+
+    def acknowledged() -> bool:
+        for stage in counters:
+            if not stage.alive:
+                raise ServerError(f"{stage.name} ended:\n{stage.output()}")
+        found = admin.list_group_offsets(group).get(group, {})
+        offsets = {(tp.topic, tp.partition): one.offset for tp, one in found.items()}
+        return all(offsets.get(place, 0) == count for place, count in loaded.sent.items())
+
+    try:
+        wait_until(acknowledged, "everything is counted and acknowledged", _MOST_S, pause_s=0.2)
+    finally:
+        admin.close()
