@@ -72,6 +72,7 @@ class Figures:
         """Write down how many events a second, and a second of CPU, without asking anything of it."""
         self.add(f"{name}", [run.per_s for run in runs], "events/s")
         self.add(f"{name}, a CPU second", [run.per_cpu_s for run in runs], "events/s")
+        self.add(f"{name}, CPU by wall", [run.cpu_s / run.wall_s for run in runs])
 
     def missed(self, since: int = 0) -> list[Figure]:
         """What was asked and not reached, among the figures from `since` on."""

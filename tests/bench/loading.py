@@ -36,10 +36,14 @@ class Loader:
             batch.close()
             await self._producer.send_batch(batch, place[0], partition=place[1])
 
-    async def flush(self) -> None:
-        """Send what is begun, and return when the broker has everything."""
+    async def send_all(self) -> None:
+        """Send what is begun."""
         for place in list(self._batches):
             await self._send(place)
+
+    async def flush(self) -> None:
+        """Send what is begun, and return when the broker has everything."""
+        await self.send_all()
         await self._producer.flush()
 
 

@@ -23,7 +23,7 @@ def test_measure_says_where_its_time_goes(
     with installed(kafka, topic_prefix, tmp_path) as installation:
         loaded = fill(installation, orders(EVENTS, FEW, begin_ms(EVENTS, now_ms())))
         run = count_anew(loaded, measure=[lambda made: SampledMeasure(made, file)], beside=())
-    found = shares(file, run.wall.begin_s, run.wall.end_s)
+    found = shares(file, run.span.begin_s, run.span.end_s)
     figures.shares["Where the time of measure goes (orders, share of its CPU)"] = {
         part: found.get(part, 0.0) for part in PARTS
     }

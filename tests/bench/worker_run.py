@@ -1,13 +1,16 @@
 """One run of Planwatch over topics that are full: everything counted anew, by processes of their own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
+
+from kafka.errors import KafkaError
 
 from tests.bench.cpu import CpuSampler
 from tests.bench.figures import Run
 from tests.bench.installation import Loaded
 from tests.bench.ledgers import Span, ledgers, span
+from tests.bench.loading import Place
 from tests.servers.installation import Installation
 from tests.servers.planwatch import Stage
 from tests.servers.waiting import ServerError, wait_until
@@ -21,7 +24,9 @@ class Counting(NamedTuple):
 
     measure: Run
     beside_cpu_s: float
-    wall: Span
+    span: Span
+    #: what part of measure's CPU each of its processes had
+    shares: tuple[float, ...]
 
 
 def plain_measure(installation: Installation) -> Stage:
@@ -51,14 +56,13 @@ def count_anew(
         with running(counters):
             used = [samplers.enter_context(CpuSampler(stage.pid)) for stage in counters]
             other = [samplers.enter_context(CpuSampler(stage.pid)) for stage in others]
-            wait_counted(loaded, counters)
+            wait_acknowledged(installation, loaded.sent, counters)
         found = part(ledgers(installation), loaded.sent)
 
-    def took(samples: Sequence[CpuSampler]) -> float:
-        return sum(one.at(found.end_s) - one.at(found.begin_s) for one in samples)
-
-    run = Run(found.counted, found.end_s - found.begin_s, took(used))
-    return Counting(run, took(other), found)
+    took = [one.at(found.end_s) - one.at(found.begin_s) for one in used]
+    aside = [one.at(found.end_s) - one.at(found.begin_s) for one in other]
+    run = Run(found.counted, found.end_s - found.begin_s, sum(took))
+    return Counting(run, sum(aside), found, tuple(one / sum(took) for one in took))
 
 
 @contextmanager
@@ -80,18 +84,22 @@ def running(stages: Sequence[Stage]) -> Iterator[None]:
             stage.stop()
 
 
-def wait_counted(loaded: Loaded, counters: Sequence[Stage]) -> None:
+def wait_acknowledged(
+    installation: Installation, sent: Mapping[Place, int], counters: Sequence[Stage] = ()
+) -> None:
     """Until the group has acknowledged everything. Asks the broker, not the worker, and not often."""
-    group = f"{loaded.installation.prefix}-measure"
-    admin = loaded.installation.kafka.admin()
+    group, admin = f"{installation.prefix}-measure", installation.kafka.admin()
 
     def acknowledged() -> bool:
         for stage in counters:
             if not stage.alive:
                 raise ServerError(f"{stage.name} ended:\n{stage.output()}")
-        found = admin.list_group_offsets(group).get(group, {})
+        try:
+            found = admin.list_group_offsets(group).get(group, {})
+        except KafkaError:
+            return False  # a new broker has no coordinator of groups before the first one asks
         offsets = {(tp.topic, tp.partition): one.offset for tp, one in found.items()}
-        return all(offsets.get(place, 0) == count for place, count in loaded.sent.items())
+        return all(offsets.get(place, 0) == number for place, number in sent.items())
 
     try:
         wait_until(acknowledged, "everything is counted and acknowledged", _MOST_S, pause_s=0.2)
