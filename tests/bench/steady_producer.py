@@ -103,7 +103,7 @@ class SteadyProducer:
         """End it, if it has not ended."""
         if self.running:
             self._process.kill()
-        self._process.communicate()
+            self._process.communicate()
 
 
 if __name__ == "__main__":
