@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from kafka.errors import KafkaError
-
 from tests.bench.cpu import CpuSampler
 from tests.bench.figures import Run
 from tests.bench.installation import Loaded
 from tests.bench.ledgers import Span, ledgers, span
 from tests.bench.loading import Place
+from tests.bench.progress import Progress
 from tests.servers.installation import Installation
 from tests.servers.planwatch import Stage
 from tests.servers.waiting import ServerError, wait_until
@@ -40,10 +39,12 @@ def count_anew(
     measure: Sequence[MakeStage] = (plain_measure,),
     beside: Sequence[str] = ("evaluate", "respond"),
     part: Callable[..., Span] = span,
+    after: Callable[[], object] = lambda: None,
 ) -> Counting:
     """Forget what was counted, start the stages, and return when all is acknowledged and they have ended.
 
-    `part` chooses which part of the run is measured.
+    `part` chooses which part of the run is measured. `after` is called when all is counted and while the stages
+    still run.
     """
     installation = loaded.installation
     if any(installation.ends(installation.topic("cells.v1")).values()):
@@ -57,6 +58,7 @@ def count_anew(
             used = [samplers.enter_context(CpuSampler(stage.pid)) for stage in counters]
             other = [samplers.enter_context(CpuSampler(stage.pid)) for stage in others]
             wait_acknowledged(installation, loaded.sent, counters)
+            after()
         found = part(ledgers(installation), loaded.sent)
 
     took = [one.at(found.end_s) - one.at(found.begin_s) for one in used]
@@ -88,20 +90,13 @@ def wait_acknowledged(
     installation: Installation, sent: Mapping[Place, int], counters: Sequence[Stage] = ()
 ) -> None:
     """Until the group has acknowledged everything. Asks the broker, not the worker, and not often."""
-    group, admin = f"{installation.prefix}-measure", installation.kafka.admin()
+    with Progress(installation) as progress:
 
-    def acknowledged() -> bool:
-        for stage in counters:
-            if not stage.alive:
-                raise ServerError(f"{stage.name} ended:\n{stage.output()}")
-        try:
-            found = admin.list_group_offsets(group).get(group, {})
-        except KafkaError:
-            return False  # a new broker has no coordinator of groups before the first one asks
-        offsets = {(tp.topic, tp.partition): one.offset for tp, one in found.items()}
-        return all(offsets.get(place, 0) == number for place, number in sent.items())
+        def acknowledged() -> bool:
+            for stage in counters:
+                if not stage.alive:
+                    raise ServerError(f"{stage.name} ended:\n{stage.output()}")
+            offsets = progress.offsets()
+            return all(offsets.get(place, 0) == number for place, number in sent.items())
 
-    try:
         wait_until(acknowledged, "everything is counted and acknowledged", _MOST_S, pause_s=0.2)
-    finally:
-        admin.close()
