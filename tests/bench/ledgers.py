@@ -51,26 +51,10 @@ def span(found: list[Stamped], sent: Mapping[Place, int]) -> Span:
     """The whole run over the partitions that hold events; each event must be counted, and once."""
     ours = [one for one in found if (one.ledger.topic, one.ledger.partition) in sent]
     last = {(one.ledger.topic, one.ledger.partition): one for one in ours if not one.ledger.idle}
-    first_full = {}
+    first_full: dict[Place, float] = {}
     for one in ours:
         place = (one.ledger.topic, one.ledger.partition)
         if one.ledger.stamp + 1 == sent[place]:
             first_full.setdefault(place, one.at_s)
     assert {place: one.ledger.counts.counted for place, one in last.items()} == dict(sent)
     return Span(min(one.at_s for one in ours), max(first_full.values()), sum(sent.values()))
-
-
-def span_from(found: list[Stamped], sent: Mapping[Place, int]) -> Span:
-    """The part of a run in which every partition was being counted: from the last one's first events on.
-
-    For runs so short, or owners so many, that how they begin would be measured.
-    """
-    whole = span(found, sent)
-    counted: dict[Place, int] = {}
-    for one in found:
-        place = (one.ledger.topic, one.ledger.partition)
-        if place in sent:
-            counted[place] = one.ledger.counts.counted
-        if len([number for number in counted.values() if number]) == len(sent):
-            return Span(one.at_s, whole.end_s, whole.counted - sum(counted.values()))
-    raise AssertionError("no ledger of some partition")

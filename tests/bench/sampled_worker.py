@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Sampler:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._used: dict[int, int] = {}
-        self._sums: Counter[str] = Counter()
+        self._sums: defaultdict[str, float] = defaultdict(float)
 
     def run(self) -> None:
         """Look and write until the process ends."""

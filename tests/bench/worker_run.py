@@ -38,13 +38,11 @@ def count_anew(
     *,
     measure: Sequence[MakeStage] = (plain_measure,),
     beside: Sequence[str] = ("evaluate", "respond"),
-    part: Callable[..., Span] = span,
     after: Callable[[], object] = lambda: None,
 ) -> Counting:
     """Forget what was counted, start the stages, and return when all is acknowledged and they have ended.
 
-    `part` chooses which part of the run is measured. `after` is called when all is counted and while the stages
-    still run.
+    `after` is called when all is counted and while the stages still run.
     """
     installation = loaded.installation
     if any(installation.ends(installation.topic("cells.v1")).values()):
@@ -59,7 +57,7 @@ def count_anew(
             other = [samplers.enter_context(CpuSampler(stage.pid)) for stage in others]
             wait_acknowledged(installation, loaded.sent, counters)
             after()
-        found = part(ledgers(installation), loaded.sent)
+        found = span(ledgers(installation), loaded.sent)
 
     took = [one.at(found.end_s) - one.at(found.begin_s) for one in used]
     aside = [one.at(found.end_s) - one.at(found.begin_s) for one in other]
