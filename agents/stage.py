@@ -139,21 +139,26 @@ class Stage(ABC, Generic[Fold]):
             if fold is None:
                 raise StateError(f"{tp.topic}/{tp.partition} has records and no fold", remedy="start again")
             if tp not in self._begun:
-                await self._check_beginning(tp, self.stamp(fold))
+                await self._check_beginning(tp, self.stamp(fold), message.value[0].offset)
             await self.receive(tp, fold, message.value)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.fail(error)
 
-    async def _check_beginning(self, tp: TP, stamp: int) -> None:
-        """Reading begins where the fold ends, and nothing in between was deleted unread."""
+    async def _check_beginning(self, tp: TP, stamp: int, first: int) -> None:
+        """Reading begins where the fold ends, and nothing in between was deleted unread.
+
+        `first`: the offset of the first record that was read. The broker is asked only where there is a gap.
+        """
         self._begun.add(tp)
         sought = self.consumer.sought.get(tp)
         check_acknowledged(tp, stamp, sought, self.rebuild)
         needed = stamp + 1 if sought is None else sought
+        if first <= needed or stamp < 0:
+            return
         begin = (await self.consumer.earliest_offsets(tp))[tp]
-        if begin > needed and stamp >= 0:
+        if begin > needed:
             self.missing(tp, begin - needed)
 
     def missing(self, tp: TP, count: int) -> None:

@@ -8,7 +8,7 @@ messages. What it knows of positions is asked of the broker, not remembered.
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, cast
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from faust.transport.drivers import TRANSPORTS
@@ -18,10 +18,26 @@ from faust.types import TP, ConsumerMessage
 from schemas.errors import BrokerError
 
 SCHEME = "planwatch"
+#: how long a broker may hold back the answer to a fetch for which there is nothing yet
+FETCH_WAIT_MS = 100
 Records = list[ConsumerRecord]
 _REMEDY = "look at the broker; it is safe to start again"
 #: what the client raises for a partition that is being shared out anew
 _MOVING = (IllegalStateError, AssertionError)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread of the client, whose fetches wait for records no longer than a moment.
+
+    The client has one request at a time under way to a broker. With Faust's 1.5 s whatever else is asked, an
+    end, a beginning, or the records of a partition that has some, waits that long behind a fetch of others
+    that have none.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
 
 
 class Consumer(driver.Consumer):
@@ -35,6 +51,9 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.delivered: dict[TP, int] = {}
         self.sought: dict[TP, int | None] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield for each partition one message whose value is every record of this poll."""

@@ -40,7 +40,7 @@ class InputRecord(Protocol):
 
 
 class Limits(NamedTuple):
-    """Of a partition: ids remembered (0: no dedupe), bytes of one value, cells in a page, pages not packed."""
+    """Of a partition: ids remembered (0: no dedupe), bytes of a value, cells in a page, pages not packed."""
 
     dedupe_entries: int = 1_000_000
     value_bytes: int = VALUE_BYTES

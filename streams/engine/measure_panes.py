@@ -201,7 +201,7 @@ class Panes:
         pane = self.open(start) if grain == "m" and start == known else self._late.setdefault(key, Pane(key))
         pane.add(page)
         self._restored += 1
-        if self._restored > self._loose:
+        if self._restored > self._loose and page.cells:
             pane.pack(page, self._layout.empty, self._leaves)
 
     def _all(self) -> Iterator[Pane]:
