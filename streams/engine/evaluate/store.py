@@ -157,8 +157,7 @@ class Store:
         return pile.table(self.columns) if pile else None
 
     def leaf_tables(self, grain: PaneGrain, starts: Iterable[int]) -> Iterator[tuple[int, Table]]:
-        """The leaves of these panes, where anything is known of them."""
+        """The leaves of these panes, of which something is known."""
         piles = self.panes[grain].leaves
         for start in starts:
-            if start in piles:
-                yield start, piles[start].table(self.columns)
+            yield start, piles[start].table(self.columns)
