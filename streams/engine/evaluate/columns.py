@@ -132,6 +132,9 @@ class Table(NamedTuple):
 
     def pick(self, wanted: Rows) -> tuple[Rows, Rows]:
         """Where the wanted rows are: positions in `wanted` and, beside them, positions here."""
+        if np.array_equal(self.rows, wanted):
+            every = np.arange(len(wanted), dtype=np.int64)
+            return every, every
         at = np.searchsorted(self.rows, wanted)
         at[at == len(self.rows)] = 0
         found = np.flatnonzero(self.rows[at] == wanted) if len(self.rows) else np.empty(0, dtype=np.int64)
