@@ -31,8 +31,14 @@ from streams.transport import Records
 _IMMUTABLE = (b"cells|",)
 #: respond is told this often how far has been judged
 _TICK_MS = 5_000
+#: records that are decoded before others have the loop
+_DECODED = 16
+#: figures that exporters are given at once: some of them copy figures one by one
+_TOGETHER = 20_000
 #: figures that /figures shows at most
 _FIGURES = 20_000
+#: seconds after which judging lets others have the loop; one of its steps may come on top
+_BREATH_S = 0.005
 #: seconds that judging and exporters have to finish when the stage is told to stop
 _FINISH_S = 4.0
 
@@ -106,18 +112,25 @@ class EvaluateStage(Stage[Evaluation]):
     async def receive(self, tp: TP, fold: Evaluation, records: Records) -> None:
         """Fold a poll and judge what it closed."""
         async with self._turn:
-            for record in records:
+            for number, record in enumerate(records):
+                if number % _DECODED == _DECODED - 1:
+                    await asyncio.sleep(0)
                 fold.fold(record.offset, record.timestamp, record.value)
                 self._arrived_ms = next((int(v) for k, v in record.headers if k == ARRIVED), self._arrived_ms)
         await self._advance(fold)
 
     async def _advance(self, fold: Evaluation) -> None:
         async with self._advancing:
-            for outcome in fold.advance():
-                async with self._turn:
-                    await self._emit(outcome, fold.version)
-                await self.exporters.pace()
-                await asyncio.sleep(0)
+            time = asyncio.get_running_loop().time
+            breathed = time()
+            for outcome in fold.steps():
+                if outcome is not None:
+                    async with self._turn:
+                        await self._emit(outcome, fold.version)
+                    await self.exporters.pace()
+                if time() - breathed > _BREATH_S:  # a pane may stand half closed: see `Evaluation.steps`
+                    await asyncio.sleep(0)
+                    breathed = time()
             if self.wiring.clock.now_ms() - self._committed_ms > 2 * self.settings.evaluate.commit_ms:
                 await self.write()  # while much is judged at once, the loop finds no moment between records
 
@@ -131,7 +144,9 @@ class EvaluateStage(Stage[Evaluation]):
         for transition in outcome.transitions:
             self._tell(transition)
             self._pending.append(await self._to_inbox(transition))
-        self.exporters.put(outcome.figures, version)
+        for part in outcome.figures.parts(_TOGETHER):
+            self.exporters.put(part, version)
+            await asyncio.sleep(0)
         if outcome.transitions:
             self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, version)
 
@@ -248,6 +263,9 @@ class EvaluateStage(Stage[Evaluation]):
         fold = self.fold()
         if fold is None:
             return {"stage": self.name, "standby": True}
+        verdicts = list(
+            fold.verdicts_now()
+        )  # first: a pane that stands half closed is closed by whoever looks
         return {
             "stage": self.name,
             "standby": False,
@@ -257,8 +275,7 @@ class EvaluateStage(Stage[Evaluation]):
             "committed": self._written,
             "ledgers": [ledger.model_dump() for _, ledger in sorted(fold.ledgers.items())],
             "verdicts": [
-                {"rule": rule, "reason": reason, "scopes": scopes}
-                for rule, reason, scopes in fold.verdicts_now()
+                {"rule": rule, "reason": reason, "scopes": scopes} for rule, reason, scopes in verdicts
             ],
             "tiers": [
                 {"rule": rule, "scope": scope, "tier": tier, "since_ms": since}
@@ -271,7 +288,5 @@ class EvaluateStage(Stage[Evaluation]):
         fold = self.fold()
         if fold is None:
             return {"frontier_ms": None, "figures": []}
-        return {
-            "frontier_ms": fold.frontier_ms,
-            "figures": [figure._asdict() for figure in islice(fold.figures_now(), _FIGURES)],
-        }
+        figures = [figure._asdict() for figure in islice(fold.figures_now(), _FIGURES)]
+        return {"frontier_ms": fold.frontier_ms, "figures": figures}

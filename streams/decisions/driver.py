@@ -54,6 +54,9 @@ def find_drivers(parts: Parts, compute: Compute, *, sign: float) -> list[Driver]
     hopes = compute(parts.then) if parts.then is not None else np.full(len(values), np.nan)
     helpful = np.flatnonzero((contributions > 0) & ~np.isnan(values))
     whole = float(contributions[helpful].sum())
+    if len(helpful) > COUNT:  # only the first are named, and those that tie with the last of them may be
+        least = np.partition(contributions[helpful], -COUNT)[-COUNT]
+        helpful = helpful[contributions[helpful] >= least]
     order = sorted(helpful.tolist(), key=lambda at: (-contributions[at], sorted(parts.scopes[at].items())))
     return [
         _driver(parts.scopes[at], float(values[at]), float(hopes[at]), float(contributions[at]) / whole)

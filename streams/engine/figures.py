@@ -5,7 +5,7 @@ they stay in numpy columns (`FigureBlock`) until somebody reads them one by one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -64,6 +64,12 @@ class FigureBlock:
     def __len__(self) -> int:
         return len(self.at)
 
+    def part(self, begin: int, most: int) -> "FigureBlock":
+        """So many of its figures from here on."""
+        at = slice(begin, begin + most)
+        expected = None if self.expected is None else self.expected[at]
+        return replace(self, at=self.at[at], values=self.values[at], expected=expected)
+
     def __iter__(self) -> Iterator[Figure]:
         kpi, end_ms, labels = self.kpi, self.end_ms, self.labels
         hopes = [None] * len(self.at) if self.expected is None else self.expected.tolist()
@@ -92,6 +98,26 @@ class Figures(Sequence[Figure]):
     def __iter__(self) -> Iterator[Figure]:
         for block in self.blocks:
             yield from block
+
+    def parts(self, most: int) -> "Iterator[Figures]":
+        """The same figures in lists of at most so many; none at all where there are none.
+
+        >>> labels = [("1h", "company", ())]
+        >>> block = FigureBlock("orders", 60_000, labels, np.zeros(5, dtype=np.int64), np.arange(5.0))
+        >>> [[figure.value for figure in part] for part in Figures([block, block]).parts(4)]
+        [[0.0, 1.0, 2.0, 3.0], [4.0], [0.0, 1.0, 2.0, 3.0], [4.0]]
+        """
+        together: list[FigureBlock] = []
+        for block in self.blocks:
+            if together and sum(map(len, together)) + len(block) > most:
+                yield Figures(together)
+                together = []
+            if len(block) <= most:
+                together.append(block)
+                continue
+            yield from (Figures([block.part(at, most)]) for at in range(0, len(block), most))
+        if together:
+            yield Figures(together)
 
     @overload
     def __getitem__(self, index: int) -> Figure: ...

@@ -1,5 +1,7 @@
 """The evaluate agent: transitions before state, state only behind the exporters, acknowledgement last."""
 
+import asyncio
+
 import orjson
 import pytest
 from aiokafka.structs import ConsumerRecord
@@ -167,6 +169,33 @@ async def test_figures_are_given_to_the_exporters_and_the_page(bench: Bench) -> 
         f for f in shown["figures"] if (f["kpi"], f["window"], f["level"]) == ("reviews", "1h", "company")
     ]
     assert [figure["value"] for figure in reviews] == [1.0]
+    assert bench.exporters.figures > 0
+
+
+async def test_others_have_the_loop_while_a_pane_closes_and_find_nothing_half_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.evaluate._BREATH_S", -1.0)
+    await bench.begin()
+    await bench.stage.write()
+    before = len(bench.producer.values(CHANGELOG))
+    ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=NOW_MS + 120_000)
+    closing = asyncio.create_task(bench.receive(ledger.model_dump_json().encode()))
+    met = 0
+    while not closing.done():
+        await asyncio.sleep(0)
+        if bench.fold._state.is_closing:
+            met += 1
+            await bench.stage.write()
+            assert len(bench.producer.values(CHANGELOG)) == before
+        if met == 20:
+            shown, status = bench.stage.answer("/figures"), bench.stage.snapshot()
+            assert not bench.fold._state.is_closing
+            assert shown["frontier_ms"] == status["frontier_ms"] == bench.fold.frontier_ms
+            assert {figure["end_ms"] for figure in shown["figures"]} == {bench.fold.frontier_ms}
+    assert met >= 20
+    await bench.stage.write()
+    assert len(bench.producer.values(CHANGELOG)) > before
     assert bench.exporters.figures > 0
 
 

@@ -50,7 +50,7 @@ class Breaking:
         taken = decode_page(page(layout_of(self.whole), cells, start, stamp=self.stamp))
         early = self.state.take_page(taken, self.stamp, timestamp_ms)
         ledger = Ledger(topic="sales", partition=0, stamp=self.stamp, watermark_ms=start + MINUTE)
-        return [*early, *self.state.take(ledger, timestamp_ms)]
+        return [*early, *(found for found in self.state.take(ledger, timestamp_ms) if found is not None)]
 
 
 def warm() -> Breaking:

@@ -134,4 +134,4 @@ def test_what_is_touched_is_merged_by_window() -> None:
     assert touched.windows == [1, 2]
     assert touched.rows(1).tolist() == [1, 2, 5]
     assert touched.columns(1) == {3, 4}
-    assert touched.due(2)["orders"].tolist() == [2, 5]
+    assert dict(touched.due(2))["orders"].tolist() == [2, 5]

@@ -13,6 +13,7 @@ from streams.decisions.formula import Column
 from streams.engine.evaluate.columns import Floats, Rows
 from streams.engine.evaluate.plans import KpiPlan, Mask, RulePlan
 from streams.engine.evaluate.scopes import Scopes
+from streams.engine.evaluate.steps import Steps, at_once
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.touched import NONE, Touched, union
 from streams.engine.figures import Label
@@ -21,27 +22,11 @@ from streams.engine.figures import Label
 class Bench:
     """Positions 0…n−1, sorted by window and within it by scope."""
 
-    def __init__(self, windows: Sequence[WindowSums], scopes: Scopes, touched: Touched) -> None:
+    def __init__(self, scopes: Scopes, touched: Touched) -> None:
         self._scopes = scopes
-        self._names = [sums.spec.name for sums in windows]
+        self._touched = touched
         self.span: dict[int, tuple[int, int]] = {}
-        rows, natural, begin = [NONE], [windows[0].natural(NONE)], 0
-        for window in touched.windows:
-            here = touched.rows(window)
-            here = here[np.argsort(scopes.rank[here])] if len(here) > 1 else here
-            rows.append(here)
-            natural.append(windows[window].natural(here))
-            self.span[window] = (begin, begin + len(here))
-            begin += len(here)
-        self.rows: Rows = np.concatenate(rows)
-        self.natural: Floats = np.concatenate(natural)
-        self.groups: Rows = scopes.group[self.rows]
-        self._windows = np.repeat(
-            np.array(list(self.span), dtype=np.int64),
-            np.array([end - start for start, end in self.span.values()], dtype=np.int64),
-        )
-        self._place(touched)
-        self._columns = {window: touched.columns(window) for window in self.span}
+        self._columns = {window: touched.columns(window) for window in touched.windows}
         self._all_columns = frozenset().union(*self._columns.values())
         self._cuts: dict[bytes, Rows] = {}
         self._live: dict[tuple[int, ...], Mask] = {}
@@ -49,7 +34,35 @@ class Bench:
         self._values: dict[str, Column] = {}
         self._labels: list[Label] | None = None
 
-    def _place(self, touched: Touched) -> None:
+    @classmethod
+    def at_once(cls, windows: Sequence[WindowSums], scopes: Scopes, touched: Touched) -> "Bench":
+        """A bench with everything laid on it."""
+        bench = cls(scopes, touched)
+        at_once(bench.laying(windows))
+        return bench
+
+    def laying(self, windows: Sequence[WindowSums]) -> Steps[None]:
+        """Lay the sums of what was touched side by side, window by window."""
+        self._names = [sums.spec.name for sums in windows]
+        rows, natural, begin = [NONE], [windows[0].natural(NONE)], 0
+        for window in self._touched.windows:
+            here = self._touched.rows(window)
+            here = here[np.argsort(self._scopes.rank[here])] if len(here) > 1 else here
+            rows.append(here)
+            natural.append(windows[window].natural(here))
+            self.span[window] = (begin, begin + len(here))
+            begin += len(here)
+            yield
+        self.rows: Rows = np.concatenate(rows)
+        self.natural: Floats = np.concatenate(natural)
+        self.groups: Rows = self._scopes.group[self.rows]
+        self._windows = np.repeat(
+            np.array(list(self.span), dtype=np.int64),
+            np.array([end - start for start, end in self.span.values()], dtype=np.int64),
+        )
+        yield from self._placing(self._touched)
+
+    def _placing(self, touched: Touched) -> Steps[None]:
         """Turn scopes into positions: looked at in everything, in the columns that changed, in one KPI."""
         self._whole, self._changed, self._struck = (
             np.zeros(len(self.rows), dtype=np.bool_) for _ in range(3)
@@ -57,15 +70,18 @@ class Bench:
         self._due: dict[str, dict[int, Rows]] = {}
         self._drifting: dict[tuple[int, str], Rows] = {}
         place = np.empty(len(self._scopes), dtype=np.int64)
+        sort = _Sorting(len(self.rows))
         for window, (start, end) in self.span.items():
             place[self.rows[start:end]] = np.arange(start, end)
             self._whole[place[touched.whole(window)]] = True
             self._changed[place[touched.changed(window)]] = True
             self._struck[place[touched.struck(window)]] = True
-            for kpi, rows in touched.due(window).items():
-                self._due.setdefault(kpi, {})[window] = np.sort(place[rows])
-            for kpi, rows in touched.drifting(window).items():
-                self._drifting[window, kpi] = np.sort(place[rows])
+            for kpi, rows in touched.due(window):
+                self._due.setdefault(kpi, {})[window] = sort.of(place[rows], start)
+                yield
+            for kpi, rows in touched.drifting(window):
+                self._drifting[window, kpi] = sort.of(place[rows], start)
+                yield
         self._any_whole = bool(self._whole.any())
         self._any = self._any_whole or bool(self._changed.any())
 
@@ -137,7 +153,7 @@ class Bench:
                 found = kpi.compute(self.natural)
             else:
                 found = np.full(len(self.rows), np.nan)
-                found[cut] = kpi.compute(self.natural[cut])
+                found[cut] = kpi.compute(self.natural, cut)
             self._values[kpi.kpi.id] = found
         return found
 
@@ -151,3 +167,18 @@ class Bench:
                 for window, row in zip(self._windows.tolist(), self.rows.tolist(), strict=True)
             ]
         return self._labels
+
+
+class _Sorting:
+    """Positions of one window in their order: marked and read off, which is quicker than to sort them."""
+
+    def __init__(self, size: int) -> None:
+        self._marked: Mask = np.zeros(size, dtype=np.bool_)
+
+    def of(self, positions: Rows, start: int) -> Rows:
+        """These positions, which lie from `start` on, ascending."""
+        end = int(positions.max()) + 1
+        self._marked[positions] = True
+        found: Rows = self._marked[start:end].nonzero()[0] + start
+        self._marked[positions] = False
+        return found

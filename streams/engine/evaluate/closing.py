@@ -5,7 +5,7 @@ Finds the next pane end at which anything can change, so that silence costs noth
 windows and tiers to it. Knows nothing of the log: pages come already chosen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from streams.engine.evaluate.reckoning import Reckoning
 from streams.engine.evaluate.scopes import Leaves, Scopes
 from streams.engine.evaluate.settling import Settling
 from streams.engine.evaluate.since import Since
+from streams.engine.evaluate.steps import Steps, at_once
 from streams.engine.evaluate.store import Kept, Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers
@@ -95,9 +96,9 @@ class Closing:
         if kind == "rule" and name in self.judge.tiers.rules:
             self.judge.tiers.rules[name].aside = True
 
-    def reserve(self) -> None:
+    def reserve(self) -> Steps[None]:
         """Take in new leaves and have room for their scopes everywhere."""
-        self.scopes.grow()
+        yield from self.scopes.growing()
         self.judge.tiers.reserve(len(self.scopes))
 
     def expect(self, from_ms: int) -> None:
@@ -116,21 +117,23 @@ class Closing:
 
     def rebuild(self, end_ms: int) -> None:
         """Make the windows anew from the panes, as of this pane end."""
-        self.reserve()
+        at_once(self.reserve())
         for sums in self.windows:
             sums.rebuild(end_ms, self.store, len(self.scopes))
 
-    def next_end(self, after_ms: int) -> int | None:
-        """The next pane end at which anything can change without a new page; None while nothing can."""
+    def next_end(self, after_ms: int, until_ms: int) -> Steps[int]:
+        """The next pane end at which anything can change without a new page, if it is before `until_ms`;
+        that time otherwise.
+        """
         ends = [sums.next_change(self.store) for sums in self.windows]
         ends += [earlier.next_move(after_ms) for earlier in self.judge.earlier.values()]
-        ends.append(self.judge.tiers.next_due())
-        return min((end for end in ends if end is not None and end > after_ms), default=None)
+        first = min([until_ms, *(end for end in ends if end is not None and end > after_ms)])
+        return (yield from self.judge.tiers.next_due(first))
 
-    def pass_by(self, end_ms: int) -> None:
+    def pass_by(self, end_ms: int) -> Steps[None]:
         """Come to a pane end before which nothing can change."""
         self.store.prune(end_ms)
-        self.journal.turn(end_ms)
+        yield from self.journal.turn(end_ms)
 
     def tiers(self) -> Iterator[tuple[str, Scope, str, int]]:
         """Rule, scope, tier and since when, of everything that is not at none; sorted."""
@@ -161,29 +164,32 @@ class Closing:
 
     def _everything(self) -> Bench:
         present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}
-        return Bench(self.windows, self.scopes, Touched(present))
+        return Bench.at_once(self.windows, self.scopes, Touched(present))
 
-    def close(self, end_ms: int, entries: Sequence[Entry]) -> Iterator[Outcome]:
-        """Bring everything to this pane end, and hand over what follows in parts of bounded size."""
+    def close(self, end_ms: int, entries: list[Entry]) -> Iterator[Outcome | None]:
+        """Bring everything to this pane end, and hand over what follows in parts of bounded size.
+
+        None stands between two steps: in between a pane is half closed. Uses the entries up.
+        """
         self.store.prune(end_ms)
-        self.journal.turn(end_ms - MINUTE_MS)
+        yield from self.journal.turn(end_ms - MINUTE_MS)
         touched = Touched()
         for window, sums in enumerate(self.windows):
-            touched.change(window, sums.move(end_ms, self.store))
-        late = self._enter(end_ms, entries, touched)
+            touched.change(window, (yield from sums.move(end_ms, self.store)))
+        late = yield from self._enter(end_ms, entries, touched)
         lost = self._leave_out() if self.intake.reach.news else []
-        self._fall_due(end_ms, touched)
+        yield from self._fall_due(end_ms, touched)
         for window, sums in enumerate(self.windows):
             if sums.is_whole(end_ms):
                 touched.fill(window, sums.present(len(self.scopes)))
             elif end_ms % HOUR_MS == 0:
                 touched.fill(window, touched.changed(window))
         yield from self._judge(end_ms, touched, late, lost)
-        self.journal.turn(end_ms)
+        yield from self.journal.turn(end_ms)
 
     def _enter(
-        self, end_ms: int, entries: Sequence[Entry], touched: Touched
-    ) -> "dict[tuple[int, int], Rows]":
+        self, end_ms: int, entries: list[Entry], touched: Touched
+    ) -> "Steps[dict[tuple[int, int], Rows]]":
         if not entries:
             return {}
         if self.since.first_ms is None:
@@ -191,15 +197,15 @@ class Closing:
             self.expect(end_ms - MINUTE_MS)
         for layout in {entry.page.key.layout for entry in entries}:
             self.since.lacking(self.intake.lacks(layout), end_ms)
-        tables = self.intake.tables(entries)
-        self.reserve()
+        tables = yield from self.intake.tables(entries)
+        yield from self.reserve()
         late: dict[tuple[int, int], list[Rows]] = {}
         for (grain, start), table in tables.items():
-            scopes = self.scopes.roll_up(table, self.columns)
-            self.store.add(grain, start, table, scopes, end_ms)
-            self.journal.note(end_ms, grain, start, table)
-            self._hear(scopes, end_ms, touched)
-            self._spread(grain, start, scopes, touched, late)
+            scopes = yield from self.scopes.rolling_up(table, self.columns)
+            yield from self.store.add(grain, start, table, scopes, end_ms)
+            yield from self.journal.note(end_ms, grain, start, table)
+            yield from self._hear(scopes, end_ms, touched)
+            yield from self._spread(grain, start, scopes, touched, late)
         return {period: union(rows) for period, rows in late.items()}
 
     def _spread(
@@ -209,7 +215,7 @@ class Closing:
         table: Table,
         touched: Touched,
         late: "dict[tuple[int, int], list[Rows]]",
-    ) -> None:
+    ) -> Steps[None]:
         """Add to the windows that are open for this pane; note the closed periods that it belongs to."""
         change = Change(table.rows, self.columns.held(table.values))
         begun: dict[int, Rows] = {}
@@ -219,6 +225,7 @@ class Closing:
             if sums.open_for(start):
                 begun[window] = sums.enter(table)
                 touched.change(window, change)
+                yield
             elif isinstance(sums.spec, ToDate):
                 period = self.calendar.floor(sums.spec.period, start)
                 late.setdefault((window, period), []).append(table.rows)
@@ -226,7 +233,7 @@ class Closing:
             for other in begun.keys() & self._begun_with[window]:
                 touched.fill(other, rows)
 
-    def _hear(self, table: Table, end_ms: int, touched: Touched) -> None:
+    def _hear(self, table: Table, end_ms: int, touched: Touched) -> Steps[None]:
         groups = self.scopes.group[table.rows]
         for tiers in self._quiet:
             name = tiers.plan.rule.id
@@ -235,11 +242,12 @@ class Closing:
             columns = list(tiers.plan.kpi.columns.values())
             said = (table.values[:, columns] != self.columns.blank[columns]).any(axis=1)
             rows = table.rows[said & tiers.plan.groups[groups]]
-            back = tiers.hear(rows.tolist(), end_ms)
+            back = tiers.hear_all(rows, end_ms)
             touched.turned.setdefault(name, {}).update(dict.fromkeys(back, "heard"))
             touched.strike(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
+            yield
 
-    def _fall_due(self, end_ms: int, touched: Touched) -> None:
+    def _fall_due(self, end_ms: int, touched: Touched) -> Steps[None]:
         for tiers in self.judge.tiers.in_force():
             name = tiers.plan.rule.id
             held, turned = tiers.fell_due(end_ms)
@@ -248,14 +256,15 @@ class Closing:
             if held or turned:
                 rows = np.array(sorted({*held, *turned}), dtype=np.int64)
                 touched.strike(tiers.plan.window, tiers.plan.rule.kpi, rows)
+                yield
         for key, earlier in self.judge.earlier.items():
             changed = touched.changed(key[0])
             if end_ms % STEP_MS == 0:
-                self._move(key, earlier.moved(end_ms), end_ms, touched)
+                yield from self._move(key, earlier.moved(end_ms), end_ms, touched)
             elif len(changed) and len(earlier.moved(end_ms)):
-                self._drift(key, changed, touched)
+                yield from self._drift(key, changed, touched)
 
-    def _move(self, key: tuple[int, int], rows: Rows, end_ms: int, touched: Touched) -> None:
+    def _move(self, key: tuple[int, int], rows: Rows, end_ms: int, touched: Touched) -> Steps[None]:
         """An expectation moved: its own rules look, and as long as some are unsettled, all of its window."""
         window, _ = key
         if not len(rows):
@@ -267,21 +276,26 @@ class Closing:
             touched.fall_due(window, plan.rule.kpi, own[plan.groups[self.scopes.group[own]]])
             if not settled:
                 touched.move(window, rows[plan.groups[self.scopes.group[rows]]])
+            yield
 
-    def _drift(self, key: tuple[int, int], changed: Rows, touched: Touched) -> None:
+    def _drift(self, key: tuple[int, int], changed: Rows, touched: Touched) -> Steps[None]:
         """Between two steps an expectation that moves is looked at where anything changed."""
+        has_changed = np.zeros(len(self.scopes), dtype=np.bool_)
+        has_changed[changed] = True
         for tiers in self._looking_back[key]:
             own = self.judge.earlier[key].moved_in(tiers.plan.measured)
-            rows = np.intersect1d(changed, own[tiers.plan.groups[self.scopes.group[own]]])
+            rows = own[tiers.plan.groups[self.scopes.group[own]] & has_changed[own]]
             touched.drift(tiers.plan.window, tiers.plan.rule.kpi, rows)
+            yield
 
     def _judge(
         self, end_ms: int, touched: Touched, late: "dict[tuple[int, int], Rows]", lost: list[Problem]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Outcome | None]:
         if not touched and not late:
             yield Outcome(end_ms, problems=lost)
             return
-        bench = Bench(self.windows, self.scopes, touched)
-        judgement = self.judge.judge(bench, end_ms, touched.turned)
+        bench = Bench(self.scopes, touched)
+        yield from bench.laying(self.windows)
+        judgement = yield from self.judge.judge(bench, end_ms, touched.turned)
         judgement.problems[:0] = lost
         yield from self.reckoning.outcomes(bench, end_ms, judgement, late)

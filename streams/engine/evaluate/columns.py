@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streams.engine.evaluate.steps import Steps
+
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -17,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 #: what a smallest or largest is while nothing was folded
 NO_MIN = int(np.iinfo(np.int64).max)
 NO_MAX = int(np.iinfo(np.int64).min)
+#: rows that are merged in one step, about
+_SLICE = 20_000
 _BLANK = {"min": NO_MIN, "max": NO_MAX}
 
 
@@ -128,6 +132,9 @@ class Table(NamedTuple):
 
     def pick(self, wanted: Rows) -> tuple[Rows, Rows]:
         """Where the wanted rows are: positions in `wanted` and, beside them, positions here."""
+        if np.array_equal(self.rows, wanted):
+            every = np.arange(len(wanted), dtype=np.int64)
+            return every, every
         at = np.searchsorted(self.rows, wanted)
         at[at == len(self.rows)] = 0
         found = np.flatnonzero(self.rows[at] == wanted) if len(self.rows) else np.empty(0, dtype=np.int64)
@@ -158,9 +165,32 @@ def fold_rows(rows: Rows, values: Ints, columns: Columns) -> Table:
     return Table(rows[starts], merged)
 
 
-def fold_tables(tables: Sequence[Table], columns: Columns) -> Table:
-    """Several tables merged to one."""
+def folding(tables: Sequence[Table], columns: Columns) -> Steps[Table]:
+    """Several tables merged to one: where they are long, a range of rows in each step."""
     if len(tables) == 1:
         return tables[0]
-    rows = np.concatenate([table.rows for table in tables])
-    return fold_rows(rows, np.concatenate([table.values for table in tables]), columns)
+    parts = -(-sum(len(table.rows) for table in tables) // _SLICE)
+    longest = max(tables, key=lambda table: len(table.rows)).rows
+    cuts = longest[np.arange(1, parts) * len(longest) // parts]
+    edges = [[0, *np.searchsorted(table.rows, cuts).tolist(), len(table.rows)] for table in tables]
+    found = []
+    for part in range(parts):
+        pieces = [
+            Table(table.rows[at[part] : at[part + 1]], table.values[at[part] : at[part + 1]])
+            for table, at in zip(tables, edges, strict=True)
+        ]
+        found.append(_fold(pieces, columns))
+        yield
+    return _end_to_end(found)
+
+
+def _fold(tables: Sequence[Table], columns: Columns) -> Table:
+    return fold_rows(*_end_to_end(tables), columns)
+
+
+def _end_to_end(tables: Sequence[Table]) -> Table:
+    if len(tables) == 1:
+        return tables[0]
+    return Table(
+        np.concatenate([table.rows for table in tables]), np.concatenate([table.values for table in tables])
+    )

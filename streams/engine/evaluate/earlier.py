@@ -13,6 +13,7 @@ import numpy as np
 from schemas.period import HOUR_MS
 from streams.decisions.expectation import Kept, Piece, compose, earlier
 from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
+from streams.engine.evaluate.steps import Steps
 from streams.engine.evaluate.store import Store
 from streams.engine.evaluate.touched import union
 from streams.windows.panes import Calendar
@@ -56,20 +57,22 @@ class Earlier:
         """The panes that make it up."""
         return compose(self.interval(end_ms), self._calendar, self._kept())
 
-    def natural(self, rows: Rows, end_ms: int) -> Floats:
+    def natural(self, rows: Rows, end_ms: int) -> Steps[Floats]:
         """What these scopes held then in the measured columns, in natural units; NaN in a smallest or largest
         where nothing was.
         """
         interval = self.interval(end_ms)
         inner = self._inner(interval)
-        self._sum(inner)
+        yield from self._sum(inner)
         whole, paced = self._take(rows), np.zeros((len(rows), len(self._columns)))
         kept = self._kept()
         for edge in (Interval(interval.start, inner.start), Interval(inner.end, interval.end)):
             for piece in compose(edge, self._calendar, kept):
                 self._add(piece, rows, whole, paced)
+                yield
         for piece in self._cut:
             self._add(piece, rows, whole, paced)
+            yield
         found: Floats = np.zeros((len(rows), len(self._store.columns)))
         found[:, self._places] = self._columns.natural(whole) + self._columns.scaled(paced)
         return found
@@ -140,11 +143,12 @@ class Earlier:
     def _panes(self, grain: PaneGrain, edge: Interval) -> Interval:
         return Interval(self._calendar.floor(grain, edge.start), edge.end)
 
-    def _sum(self, inner: Interval) -> None:
+    def _sum(self, inner: Interval) -> Steps[None]:
         hours_from = self._store.edge("h")
         state = (inner, self._store.late, hours_from)
         if state == self._summed:
             return
+        self._summed = None
         self._core[:] = self._columns.blank
         pieces = compose(inner, self._calendar, Kept(inner.end, hours_from))
         self._cut = [piece for piece in pieces if piece.weight < 1]
@@ -154,6 +158,7 @@ class Earlier:
                 self._reserve(int(table.rows[-1]) + 1)
                 values = table.values[:, self._places]
                 self._core[table.rows] = self._columns.merge(self._core[table.rows], values)
+                yield
         self._summed = state
 
     def _reserve(self, count: int) -> None:

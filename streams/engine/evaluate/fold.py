@@ -47,7 +47,10 @@ class Evaluation:
         self._memory = Memory(VersionedRows(owner.encode()))
         self._resume: int | None = None
         self._log: deque[_Taken] = deque()
-        self._work: Iterator[Outcome] | None = None
+        self._work: Iterator[Outcome | None] | None = None
+        #: outcomes that were made because somebody looked, and are still to be handed over
+        self._made: deque[Outcome] = deque()
+        self._failed: Exception | None = None
 
     @classmethod
     def restore(cls, rows: VersionedRows, owner: str) -> "Evaluation":
@@ -106,13 +109,42 @@ class Evaluation:
 
         May be left at any outcome and called again: it goes on where it was.
         """
-        while self._log or self._work is not None:
+        return (outcome for outcome in self.steps() if outcome is not None)
+
+    def steps(self) -> Iterator[Outcome | None]:
+        """The same with a None between any two steps of bounded size, where something else may be done.
+
+        Within a pane that is closing the fold is not settled; whoever looks at it meanwhile (figures, tiers,
+        verdicts, the frontier) lets the pane be closed to its end first, and sees it whole.
+        """
+        while self._made or self._log or self._work is not None:
+            if self._made:
+                yield self._made.popleft()
+                continue
             if self._work is None:
                 self._work = self._take(self._log.popleft())
-            # not `yield from`: whoever leaves this generator would close that one too
-            while (outcome := next(self._work, None)) is not None:
-                yield outcome
+            yield self._step(self._work)
+
+    def _step(self, work: Iterator[Outcome | None]) -> Outcome | None:
+        """One step; what it raises it raises ever after, since a pane may stand half closed."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            return next(work)
+        except StopIteration:
             self._work = None
+            return None
+        except Exception as error:
+            self._failed = error
+            raise
+
+    def _whole(self) -> State:
+        """The state, no pane half closed: what closing it makes waits for `steps`."""
+        while self._state.is_closing and self._work is not None:
+            made = self._step(self._work)
+            if made is not None:
+                self._made.append(made)
+        return self._state
 
     def commit(self) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes]]:
         """The rows to be written now, and the commit row to be written after them.
@@ -133,21 +165,24 @@ class Evaluation:
 
     def tiers(self) -> Iterator[tuple[str, Scope, str, int]]:
         """Rule, scope, tier and since when, of everything that is not at none; sorted."""
-        return iter(()) if self._state.closing is None else self._state.closing.tiers()
+        state = self._whole()
+        return iter(()) if state.closing is None else state.closing.tiers()
 
     def figures_now(self) -> Iterable[Figure]:
         """Every figure as of the frontier, for those who ask in between."""
-        if self._state.closing is None or self._state.frontier_ms is None:
+        state = self._whole()
+        if state.closing is None or state.frontier_ms is None:
             return ()
-        return self._state.closing.figures_now(self._state.frontier_ms)
+        return state.closing.figures_now(state.frontier_ms)
 
     def verdicts_now(self) -> Iterable[tuple[str, str, int]]:
         """Rule, reason (`judged`, `warming_up`, `too_few`…) and number of scopes, as of the frontier."""
-        if self._state.closing is None or self._state.frontier_ms is None:
+        state = self._whole()
+        if state.closing is None or state.frontier_ms is None:
             return ()
-        return self._state.closing.verdicts_now(self._state.frontier_ms)
+        return state.closing.verdicts_now(state.frontier_ms)
 
-    def _take(self, record: _Taken) -> Iterator[Outcome]:
+    def _take(self, record: _Taken) -> Iterator[Outcome | None]:
         offset, timestamp_ms, body = record
         if offset <= self.version:
             if isinstance(body, Page):

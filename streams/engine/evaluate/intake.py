@@ -10,10 +10,11 @@ from typing import NamedTuple
 from schemas.dimension import UNKNOWN
 from schemas.errors import StateError
 from streams.cells.page import Page
-from streams.engine.evaluate.columns import Columns, Ints, Table, fold_rows, fold_tables
+from streams.engine.evaluate.columns import Columns, Ints, Table, fold_rows, folding
 from streams.engine.evaluate.pending import Entry
 from streams.engine.evaluate.reach import Reach, integers
 from streams.engine.evaluate.scopes import Leaf, Leaves
+from streams.engine.evaluate.steps import Steps
 from streams.windows.spans import PaneGrain, grain_of
 
 
@@ -48,14 +49,20 @@ class Intake:
             self._lacking[layout] = frozenset(self.columns.keys) - set(self._declared(layout)[0])
         return self._lacking[layout]
 
-    def tables(self, entries: Sequence[Entry]) -> dict[tuple[PaneGrain, int], Table]:
-        """What these pages add, by (grain, pane start), as tables of leaves; admits their values."""
-        cells = [self._cells(entry.page) for entry in entries]
-        met = [leaf for leaves, _ in cells for leaf in leaves]
-        numbers = self.leaves.number(met)
+    def tables(self, entries: list[Entry]) -> Steps[dict[tuple[PaneGrain, int], Table]]:
+        """What these pages add, by (grain, pane start), as tables of leaves; admits their values.
+
+        Uses the entries up: to let go of many pages at one time takes long.
+        """
+        cells = []
+        for entry in entries:
+            cells.append(self._cells(entry.page))
+            yield
+        numbers = yield from self.leaves.numbering([leaf for leaves, _ in cells for leaf in leaves])
         found: dict[tuple[PaneGrain, int], list[Table]] = {}
         begin = 0
-        for entry, (leaves, values) in zip(entries, cells, strict=True):
+        for leaves, values in cells:
+            entry = entries.pop(0)
             rows = numbers[begin : begin + len(leaves)]
             begin += len(leaves)
             table = fold_rows(rows, values, self.columns)
@@ -64,7 +71,11 @@ class Intake:
             table = Table(table.rows, self.reach.enter(table.values))
             if len(table.rows):
                 found.setdefault((grain_of(entry.page.key.grain), entry.page.key.start_ms), []).append(table)
-        return {key: fold_tables(found[key], self.columns) for key in sorted(found)}
+            yield
+        folded = {}
+        for key in sorted(found):
+            folded[key] = yield from folding(found[key], self.columns)
+        return folded
 
     def read(self, page: Page) -> tuple[list[Leaf], Ints]:
         """The leaves of a page in our dimensions, and its values in our columns."""

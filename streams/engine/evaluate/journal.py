@@ -15,6 +15,7 @@ import orjson
 from schemas.period import MINUTE_MS
 from streams.engine.evaluate.columns import Columns, Ints, Table
 from streams.engine.evaluate.scopes import Leaves
+from streams.engine.evaluate.steps import Steps, at_once
 from streams.engine.evaluate.store import GRAINS, NESTED, Kept, Pile, Store
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, grain_of
@@ -101,13 +102,13 @@ class Journal:
         self._unwritten: dict[RowName, Table] = {}
         self._stored: dict[PaneGrain, dict[int, list[bytes]]] = {grain: {} for grain in GRAINS}
 
-    def note(self, end_ms: int, grain: PaneGrain, start: int, table: Table) -> None:
+    def note(self, end_ms: int, grain: PaneGrain, start: int, table: Table) -> Steps[None]:
         """These cells of a pane became known in the minute that ends here."""
         known = end_ms - MINUTE_MS
         self._unwritten[RowName("m", known, grain, start)] = table
-        self._gather("h", known, grain, start, table)
+        yield from self._gather("h", known, grain, start, table)
 
-    def turn(self, now_ms: int) -> None:
+    def turn(self, now_ms: int) -> Steps[None]:
         """Merge what became known in an hour or a day that has ended by now."""
         for level, above in (("h", "d"), ("d", None)):
             parts = self._open[grain_of(level)]
@@ -115,10 +116,10 @@ class Journal:
                 continue
             known = self._began[grain_of(level)]
             for (grain, start), pile in sorted(parts.items()):
-                table = pile.table(self._columns)
+                table = yield from pile.merge(self._columns)
                 self._unwritten[RowName(grain_of(level), known, grain, start)] = table
                 if above:
-                    self._gather("d", known, grain, start, table)
+                    yield from self._gather("d", known, grain, start, table)
             self._open[grain_of(level)] = {}
             self._forget(grain_of(level), now_ms)
 
@@ -154,7 +155,9 @@ class Journal:
             if self._feeds(name, grain_of(grain), now_ms):
                 store.put(grain_of(grain), self._calendar.floor(grain_of(grain), name.start), table, scopes)
         if name.level != "d" and self._is_open(name, now_ms):
-            self._gather("h" if name.level == "m" else "d", name.known, name.grain, name.start, table)
+            at_once(
+                self._gather("h" if name.level == "m" else "d", name.known, name.grain, name.start, table)
+            )
 
     def take_over(self, other: "Journal", remap: Callable[[Table], Table]) -> None:
         """Go on with another journal's rows, their tables turned into ours."""
@@ -164,14 +167,17 @@ class Journal:
         for level, parts in other._open.items():
             for pane, pile in parts.items():
                 self._open[level][pane] = Pile()
-                self._open[level][pane].add(remap(pile.table(other._columns)), self._columns)
+                at_once(self._open[level][pane].add(remap(pile.table(other._columns)), self._columns))
 
-    def _gather(self, level: PaneGrain, known: int, grain: PaneGrain, start: int, table: Table) -> None:
+    def _gather(
+        self, level: PaneGrain, known: int, grain: PaneGrain, start: int, table: Table
+    ) -> Steps[None]:
         coarser: PaneGrain = "d" if level == "d" or grain == "d" else "h"
         parts = self._open[level]
         if not parts:
             self._began[level] = self._calendar.floor(level, known)
-        parts.setdefault((coarser, self._calendar.floor(coarser, start)), Pile()).add(table, self._columns)
+        pile = parts.setdefault((coarser, self._calendar.floor(coarser, start)), Pile())
+        yield from pile.add(table, self._columns)
 
     def _is_open(self, name: RowName, now_ms: int) -> bool:
         """Whether the hour (of a minute row) or the day (of an hour row) it became known in has not ended."""

@@ -25,6 +25,7 @@ from streams.engine.evaluate.plans import RAISED, Plans, Problem, RulePlan
 from streams.engine.evaluate.scopes import Scopes
 from streams.engine.evaluate.settling import Settling
 from streams.engine.evaluate.since import Since
+from streams.engine.evaluate.steps import Steps, at_once
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers, Tiers
 
@@ -70,7 +71,7 @@ class Judge:
         self.partition: Partition
         self.settling: Settling
 
-    def judge(self, bench: Bench, end_ms: int, turned: Mapping[str, Mapping[int, Cause]]) -> Judgement:
+    def judge(self, bench: Bench, end_ms: int, turned: Mapping[str, Mapping[int, Cause]]) -> Steps[Judgement]:
         """Judge every rule over its scopes on the bench; `turned`: scopes that fell quiet, or were heard."""
         result = Judgement()
         earlier: dict[tuple[int, int], Floats] = {}
@@ -79,15 +80,15 @@ class Judge:
             if tiers.plan.window not in bench.span:
                 continue
             try:
-                judged = self._verdicts(tiers, bench, end_ms, earlier)
+                judged = yield from self._verdicts(tiers, bench, end_ms, earlier)
                 if judged is None:
                     continue
-                rows, why = bench.rows[judged.at], turned.get(name, {})
-                result.transitions.extend(self._step(tiers, judged, rows, end_ms, why))
+                yield from self._step(tiers, judged, bench, end_ms, turned.get(name, {}), result.transitions)
             except RAISED as error:
                 self.set_aside(name, error, result.problems)
                 continue
             result.expected.setdefault(tiers.plan.kpi.kpi.id, []).append((judged.at, judged.expected))
+            yield
         return result
 
     def look(self, bench: Bench, end_ms: int) -> Iterator[tuple[RulePlan, Judged]]:
@@ -95,7 +96,7 @@ class Judge:
         earlier: dict[tuple[int, int], Floats] = {}
         for tiers in self.tiers.in_force():
             try:
-                judged = self._verdicts(tiers, bench, end_ms, earlier)
+                judged = at_once(self._verdicts(tiers, bench, end_ms, earlier))
             except RAISED:
                 continue  # whoever looks changes nothing: it is set aside when it is judged
             if judged is not None:
@@ -130,21 +131,21 @@ class Judge:
 
     def _verdicts(
         self, tiers: RuleTiers, bench: Bench, end_ms: int, earlier: dict[tuple[int, int], Floats]
-    ) -> Judged | None:
+    ) -> Steps[Judged | None]:
         plan = tiers.plan
         at = bench.pick(plan, everywhere=not self.settling.is_settled(tiers, end_ms))
         if not len(at):
             return None
         values = bench.values(plan.kpi)[at]
-        volume = _volume(plan, bench.natural[at])
+        volume = _volume(plan, bench.natural, at)
         warm = self.is_warm(tiers, end_ms)
         if plan.constant is not None:
             expected = np.full(len(at), plan.constant)
         elif plan.ago_ms is not None and warm:
-            then = self._earlier(plan, plan.ago_ms, bench, at, end_ms, earlier)
-            expected = plan.kpi.compute(then)
+            then, there = yield from self._earlier(plan, plan.ago_ms, bench, at, end_ms, earlier)
+            expected = plan.kpi.compute(then, there)
             if not plan.kpi.formula.divides:
-                volume = _larger(volume, _volume(plan, then))
+                volume = _larger(volume, _volume(plan, then, there))
         else:
             expected = np.full(len(at), np.nan)
         departures = judge_scopes(plan.rule, values, expected, volume, warm=warm)
@@ -158,26 +159,35 @@ class Judge:
         at: Rows,
         end_ms: int,
         earlier: dict[tuple[int, int], Floats],
-    ) -> Floats:
-        """What the earlier window held, whose sums are made once for all rules that look there."""
+    ) -> Steps[tuple[Floats, Rows]]:
+        """What the earlier window held, whose sums are made once for all rules that look there, and where
+        in them these positions are.
+        """
         start, end = bench.span[plan.window]
         key = (plan.window, ago_ms)
         if key not in earlier:
-            earlier[key] = self.earlier[key].natural(bench.rows[start:end], end_ms)
-        found: Floats = earlier[key][at - start]
-        return found
+            earlier[key] = yield from self.earlier[key].natural(bench.rows[start:end], end_ms)
+        return earlier[key], at - start
 
     def _step(
-        self, tiers: RuleTiers, judged: Judged, rows: Rows, end_ms: int, turned: Mapping[int, Cause]
-    ) -> Iterator[Transition]:
+        self,
+        tiers: RuleTiers,
+        judged: Judged,
+        bench: Bench,
+        end_ms: int,
+        turned: Mapping[int, Cause],
+        into: list[Transition],
+    ) -> Steps[None]:
+        rows = bench.rows[judged.at]
         moving = np.flatnonzero(tiers.active(rows) | beyond_any(tiers.plan.ladder, judged.departures))
         for here in moving.tolist():
             row, departure = int(rows[here]), float(judged.departures[here])
             with tiers.wholly(row):
                 tiers.judge(row, departure if departure == departure else None, end_ms)
                 moves = tiers.tell(row, end_ms, turned.get(row))
-                told = self._transitions(tiers.plan, row, end_ms, moves, _numbers(judged, here))
-            yield from told
+                told = yield from self._transitions(tiers.plan, row, end_ms, moves, _numbers(judged, here))
+            into += told
+            yield
 
     def foretell(self, tiers: RuleTiers, row: int, value: float, end_ms: int) -> list[Transition]:
         """What one scope's value in a pane still open has already made certain."""
@@ -186,7 +196,9 @@ class Judge:
         departure = float(judge_scopes(plan.rule, np.array([value]), expected, None, warm=True)[0])
         with tiers.wholly(row):
             moves = tiers.foretell(row, departure, end_ms)
-            return self._transitions(plan, row, end_ms, moves, (value, float(expected[0]), departure))
+            return at_once(
+                self._transitions(plan, row, end_ms, moves, (value, float(expected[0]), departure))
+            )
 
     def removed(
         self, plan: RulePlan, scope: Mapping[str, str], state: TierState, end_ms: int
@@ -197,14 +209,14 @@ class Judge:
 
     def _transitions(
         self, plan: RulePlan, row: int, end_ms: int, moves: Iterable[Move], found: "tuple[float | None, ...]"
-    ) -> list[Transition]:
+    ) -> Steps[list[Transition]]:
         value, expected, _ = found
         scope = dict(self.scopes.items[row])
         drivers: list[Driver] | None = None
         transitions = []
         for move in moves:
             if move.cause == "worse" and drivers is None:
-                drivers = self._drivers(plan, row, end_ms, value, expected)
+                drivers = yield from self._drivers(plan, row, end_ms, value, expected)
             why = (drivers or []) if move.cause == "worse" else []
             transitions.append(self._transition(plan, scope, end_ms, move, found, why))
         return transitions
@@ -232,7 +244,7 @@ class Judge:
 
     def _drivers(
         self, plan: RulePlan, row: int, end_ms: int, value: float | None, expected: float | None
-    ) -> list[Driver]:
+    ) -> Steps[list[Driver]]:
         sign = -1.0 if plan.rule.bad == "below" else 1.0
         if plan.rule.bad == "outside" and value is not None and expected is not None and value < expected:
             sign = -1.0
@@ -240,15 +252,15 @@ class Judge:
         then = None
         if plan.ago_ms is not None:
             then = self.earlier[plan.window, plan.ago_ms].pieces(end_ms)
-        parts = self.partition.parts(plan, row, now, then)
-        return find_drivers(parts, plan.kpi.compute, sign=sign)
+        parts, kpi = yield from self.partition.parts(plan, row, now, then)
+        return find_drivers(parts, kpi.compute, sign=sign)
 
 
-def _volume(plan: RulePlan, natural: Floats) -> Column | None:
-    """What the rule's `minimum` measures, where it has one."""
+def _volume(plan: RulePlan, natural: Floats, at: Rows) -> Column | None:
+    """What the rule's `minimum` measures at these places, where it has one."""
     if plan.volume is not None:
-        return plan.volume.compute(natural)
-    return natural[:, plan.volume_column] if plan.volume_column is not None else None
+        return plan.volume.compute(natural, at)
+    return natural[at, plan.volume_column] if plan.volume_column is not None else None
 
 
 def _larger(now: Column | None, then: Column | None) -> Column | None:

@@ -4,18 +4,25 @@ Only asked when somebody is told, so it reads the panes anew instead of keeping 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
+from schemas.base import Scope
 from schemas.catalogue import Catalogue
 from streams.decisions.driver import Parts
 from streams.decisions.expectation import Piece
 from streams.engine.evaluate.columns import Columns, Floats, Rows
-from streams.engine.evaluate.plans import RulePlan
+from streams.engine.evaluate.plans import KpiPlan, RulePlan
 from streams.engine.evaluate.scopes import Scopes
+from streams.engine.evaluate.steps import Steps
 from streams.engine.evaluate.store import Store
 from streams.engine.figures import ScopeItems
 from streams.windows.spans import Spec
+
+#: cuts that are remembered: rules that are told of together ask for the same
+_CUTS = 8
+_EXTREME = {"min": np.minimum, "max": np.maximum}
 
 
 class Partition:
@@ -26,48 +33,80 @@ class Partition:
         self._columns: Columns = store.columns
         self._store = store
         self._scopes = scopes
+        self._cuts: dict[tuple[int, int, tuple[tuple[str, int], ...]], tuple[Rows, list[Scope]]] = {}
 
     def panes(self, spec: Spec, end_ms: int) -> list[Piece]:
         """The panes that a window is made of at this pane end."""
         interval = spec.at(end_ms, self._store.calendar)
         return [Piece(spec.grain, start, 1.0) for start in self._store.panes[spec.grain].within(interval)]
 
-    def parts(self, plan: RulePlan, row: int, now: list[Piece], then: list[Piece] | None) -> Parts:
-        """The parts of one scope in these panes, and in those that are compared with."""
-        leaves = self._scopes.leaves_in(row)
-        groups, items = self._cut(plan, self._scopes.items[row], leaves)
-        return Parts(
-            scopes=[dict(part) for part in items],
-            now=self._sum(now, leaves, groups, len(items)),
-            then=None if then is None else self._sum(then, leaves, groups, len(items)),
-            mins=self._columns.mins.tolist(),
-            maxs=self._columns.maxs.tolist(),
-        )
+    def parts(
+        self, plan: RulePlan, row: int, now: list[Piece], then: list[Piece] | None
+    ) -> Steps[tuple[Parts, KpiPlan]]:
+        """The parts of one scope in these panes, and in those that are compared with; and the KPI over them.
 
-    def _cut(self, plan: RulePlan, scope: ScopeItems, leaves: Rows) -> tuple[Rows, list[ScopeItems]]:
-        """The part of each leaf, and the parts."""
-        rule, kpi = plan.rule, plan.kpi.kpi
+        Only the columns of the KPI are summed, so its plan is made to read these.
+        """
+        leaves = self._scopes.leaves_in(row)
+        groups, items = self._cut(plan, row, leaves)
+        yield
+        places = self._places(plan.kpi)
+        few = self._columns.only(places)
+        parts = Parts(
+            scopes=items,
+            now=(yield from self._sum(now, leaves, groups, len(items), places)),
+            then=None if then is None else (yield from self._sum(then, leaves, groups, len(items), places)),
+            mins=few.mins.tolist(),
+            maxs=few.maxs.tolist(),
+        )
+        columns = {name: places.index(at) for name, at in plan.kpi.columns.items()}
+        return parts, replace(plan.kpi, columns=columns)
+
+    def _places(self, kpi: KpiPlan) -> list[int]:
+        """The columns of a KPI; never one alone of several, which numpy would add up in another order."""
+        places = sorted(kpi.measured)
+        spare = next((at for at in range(len(self._columns)) if at not in kpi.measured), None)
+        return [*places, spare] if len(places) == 1 and spare is not None else places
+
+    def _cut(self, plan: RulePlan, row: int, leaves: Rows) -> tuple[Rows, list[Scope]]:
+        """The part of each leaf, and the parts; the last ones are remembered."""
+        rule, kpi, scope = plan.rule, plan.kpi.kpi, self._scopes.items[row]
         names = self._catalogue.dimension_names
         hint = set(rule.hint or names) & set(names if kpi.dimensions == "all" else kpi.dimensions)
         hint |= {name for name, _ in scope}
-        places = [(name, place) for place, name in enumerate(names) if name in hint]
+        places = tuple((name, place) for place, name in enumerate(names) if name in hint)
+        key = (row, len(leaves), places)
+        if key not in self._cuts:
+            if len(self._cuts) >= _CUTS:
+                self._cuts.clear()
+            self._cuts[key] = self._cut_anew(places, leaves)
+        return self._cuts[key]
+
+    def _cut_anew(self, places: tuple[tuple[str, int], ...], leaves: Rows) -> tuple[Rows, list[Scope]]:
         number: dict[ScopeItems, int] = {}
         groups = []
         for leaf in (self._scopes.leaves.leaves[row] for row in leaves.tolist()):
             part = tuple((name, leaf[place]) for name, place in places)
             groups.append(number.setdefault(part, len(number)))
-        return np.array(groups, dtype=np.int64), list(number)
+        return np.array(groups, dtype=np.int64), [dict(part) for part in number]
 
-    def _sum(self, pieces: Iterable[Piece], leaves: Rows, groups: Rows, count: int) -> Floats:
-        whole = self._columns.blanks(count)
-        paced = np.zeros((count, len(self._columns)))
+    def _sum(
+        self, pieces: Iterable[Piece], leaves: Rows, groups: Rows, count: int, places: list[int]
+    ) -> Steps[Floats]:
+        few = self._columns.only(places)
+        whole, paced = few.blanks(count), np.zeros((count, len(few)))
         for piece in pieces:
-            for _, table in self._store.leaf_tables(piece.grain, [piece.start]):
-                wanted, here = table.pick(leaves)
-                values = table.values[here]
-                added, extreme = self._columns.split(values)
-                np.add.at(paced, groups[wanted], added * piece.weight)
-                for columns, function in ((self._columns.mins, np.minimum), (self._columns.maxs, np.maximum)):
-                    for column in columns.tolist():
-                        function.at(whole[:, column], groups[wanted], extreme[:, column])
-        return self._columns.natural(whole) + self._columns.scaled(paced)
+            pile = self._store.panes[piece.grain].leaves.get(piece.start)
+            if pile is None:
+                continue
+            table = yield from pile.merge(self._columns)
+            wanted, here = table.pick(leaves)
+            into = groups[wanted]
+            for column, (place, how) in enumerate(zip(places, few.how, strict=True)):
+                values = table.values[here, place]
+                if how in _EXTREME:
+                    _EXTREME[how].at(whole[:, column], into, values)
+                else:
+                    np.add.at(paced[:, column], into, values * piece.weight)
+            yield
+        return few.natural(whole) + few.scaled(paced)

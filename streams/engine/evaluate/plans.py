@@ -19,12 +19,13 @@ from schemas.period import CALENDAR, ROLLING_MS
 from schemas.rule import Constant, Previous, Rule
 from streams.decisions.formula import Column, Formula, parse_formula
 from streams.decisions.tier import Ladder, ladder_of
-from streams.engine.evaluate.columns import Columns, Floats
+from streams.engine.evaluate.columns import Columns, Floats, Rows
 from streams.windows.spans import Spec, spec_of
 
 #: what arithmetic over columns may raise
 RAISED = (ArithmeticError, ValueError, LookupError, TypeError)
 
+_ALL = slice(None)
 Mask = npt.NDArray[np.bool_]
 Grouping = tuple[str, ...]
 
@@ -55,11 +56,11 @@ class KpiPlan:
     cut_key: bytes
     measured: frozenset[int]
 
-    def compute(self, natural: Floats) -> Column:
-        """The values for rows in natural units; NaN where there is none. Money is rounded to its smallest
-        unit.
+    def compute(self, natural: Floats, at: "Rows | slice" = _ALL) -> Column:
+        """The values for rows in natural units, or for some of them; NaN where there is none. Money is
+        rounded to its smallest unit.
         """
-        values = self.formula.compute({name: natural[:, self.columns[name]] for name in self.formula.names})
+        values = self.formula.compute({name: natural[at, self.columns[name]] for name in self.formula.names})
         return values if self.digits is None else np.round(values, self.digits)
 
 

@@ -41,8 +41,8 @@ class Reckoning:
         end_ms: int,
         judgement: Judgement,
         late: Mapping[tuple[int, int], Rows],
-    ) -> Iterator[Outcome]:
-        """The outcome of a pane end; more than one where its figures are many."""
+    ) -> Iterator[Outcome | None]:
+        """The outcome of a pane end; more than one where its figures are many, None between two KPIs."""
         problems = list(judgement.problems)
         transitions = judgement.transitions
         blocks: list[FigureBlock] = []
@@ -53,6 +53,8 @@ class Reckoning:
             if size >= PART:
                 yield Outcome(end_ms, transitions, Figures(blocks), problems)
                 transitions, blocks, problems, size = [], [], [], 0
+            else:
+                yield None
         yield Outcome(end_ms, transitions, Figures(blocks), problems)
 
     def blocks(
@@ -105,7 +107,7 @@ class Reckoning:
     ) -> Iterator[FigureBlock]:
         """Figures of some scopes over one window that is not as it stands now."""
         here = [sums if number == window else other for number, other in enumerate(self._windows)]
-        bench = Bench(here, self._scopes, Touched({window: rows}))
+        bench = Bench.at_once(here, self._scopes, Touched({window: rows}))
         return self.blocks(bench, end_ms, Judgement(), problems)
 
 

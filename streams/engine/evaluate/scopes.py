@@ -10,11 +10,16 @@ import numpy as np
 
 from schemas.dimension import OTHER, UNKNOWN, Dimension
 from streams.engine.evaluate.columns import Columns, Rows, Table, fold_rows
+from streams.engine.evaluate.steps import Steps, at_once
 from streams.engine.figures import ScopeItems, level_of
 
 Leaf = tuple[str, ...]
 _KEPT = (UNKNOWN, OTHER)
 _TOGETHER = 512
+#: leaves that are looked at for the first time in one step
+_STRANGERS = 2_000
+#: leaves that are rolled up in one step
+_SLICE = 20_000
 
 
 class Leaves:
@@ -37,11 +42,18 @@ class Leaves:
 
     def number(self, met: Collection[Leaf]) -> Rows:
         """The leaf numbers of cells that become known together, admitting their values."""
+        return at_once(self.numbering(met))
+
+    def numbering(self, met: Collection[Leaf]) -> Steps[Rows]:
+        """The same in steps."""
         strangers = sorted({leaf for leaf in met if leaf not in self._met})
         if strangers:
             self._admit(strangers)
-            for leaf in strangers:
-                self._met[leaf] = self._enter(self.settled(leaf))
+            for begin in range(0, len(strangers), _STRANGERS):
+                yield
+                for leaf in strangers[begin : begin + _STRANGERS]:
+                    self._met[leaf] = self._enter(self.settled(leaf))
+            yield
         return np.fromiter((self._met[leaf] for leaf in met), dtype=np.int64, count=len(met))
 
     def settled(self, leaf: Leaf) -> Leaf:
@@ -100,13 +112,17 @@ class Scopes:
 
     def grow(self) -> None:
         """Take in the leaves that are new since the last call."""
-        begin = len(self._up)
-        fresh = [
-            [self._enter(group, leaf) for group in range(len(self.groupings))]
-            for leaf in self.leaves.leaves[begin:]
-        ]
-        if fresh:
+        at_once(self.growing())
+
+    def growing(self) -> Steps[None]:
+        """The same in steps."""
+        for begin in range(len(self._up), len(self.leaves.leaves), _STRANGERS):
+            fresh = [
+                [self._enter(group, leaf) for group in range(len(self.groupings))]
+                for leaf in self.leaves.leaves[begin : begin + _STRANGERS]
+            ]
             self._up = np.vstack([self._up, np.array(fresh, dtype=np.int64).reshape(len(fresh), -1)])
+            yield
         self._index()
 
     def find(self, items: ScopeItems) -> int | None:
@@ -124,11 +140,20 @@ class Scopes:
 
     def roll_up(self, table: Table, columns: Columns) -> Table:
         """A table of leaves as a table of scopes: each grouping sums to the same total."""
+        return at_once(self.rolling_up(table, columns))
+
+    def rolling_up(self, table: Table, columns: Columns) -> Steps[Table]:
+        """The same in steps."""
         up = self._up[table.rows]
         if len(table.rows) <= _TOGETHER:
             groups = len(self.groupings)
             return fold_rows(up.ravel(), np.repeat(table.values, groups, axis=0), columns)
-        parts = [fold_rows(up[:, group], table.values, columns) for group in range(len(self.groupings))]
+        parts = []
+        for begin in range(0, len(up), _SLICE):
+            here = slice(begin, begin + _SLICE)
+            for group in range(len(self.groupings)):
+                parts.append(fold_rows(up[here, group], table.values[here], columns))
+                yield
         rows = np.concatenate([part.rows for part in parts])
         return fold_rows(rows, np.concatenate([part.values for part in parts]), columns)
 

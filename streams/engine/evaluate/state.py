@@ -42,11 +42,13 @@ class State:
         #: offset → pane end of pages that wait although their own pane has closed, for reading them again
         self.late: dict[int, int] = {}
         self.successions = 0
+        #: whether a pane is half closed
+        self.is_closing = False
         #: transitions of what was found stored and is judged by nobody any more: to be told first
         self.left: list[Transition] = []
 
-    def take(self, record: Record, timestamp_ms: int) -> Iterator[Outcome]:
-        """Take a record that is no page, and close what it lets close."""
+    def take(self, record: Record, timestamp_ms: int) -> Iterator[Outcome | None]:
+        """Take a record that is no page, and close what it lets close; None between two steps."""
         if isinstance(record, Ledger):
             self.frontier.hear(record, timestamp_ms)
             self.pending.settle((record.topic, record.partition), self.frontier.watermark)
@@ -116,23 +118,21 @@ class State:
         mended = [problem for problem in before_it if problem[:2] not in wrong]
         yield Outcome(now, transitions, problems=problems, mended=mended)
 
-    def _close_until(self, closing: Closing, target: int) -> Iterator[Outcome]:
+    def _close_until(self, closing: Closing, target: int) -> Iterator[Outcome | None]:
         if self.frontier_ms is None:
             first = self.pending.ends[0] if self.pending.ends else target
             self.frontier_ms = min(first - MINUTE_MS, target)
         while self.frontier_ms < target:
-            end = self._next_end(closing, self.frontier_ms)
-            if end is None or end > target:
-                closing.pass_by(target)
-                self.frontier_ms = target
+            first = min([*self.pending.ends[:1], target + MINUTE_MS])
+            end = yield from closing.next_end(self.frontier_ms, first)
+            if end > target:
+                self.is_closing = True
+                yield from closing.pass_by(target)
+                self.frontier_ms, self.is_closing = target, False
                 return
+            self.is_closing = True
             yield from closing.close(end, self.pending.due(end, self.frontier.watermark))
             if self.opening is not None:
                 self.opening.close(end)
-            self.frontier_ms = end
-
-    def _next_end(self, closing: Closing, after_ms: int) -> int | None:
-        moves = closing.next_end(after_ms)
-        if not self.pending.ends:
-            return moves
-        return self.pending.ends[0] if moves is None else min(moves, self.pending.ends[0])
+            self.frontier_ms, self.is_closing = end, False
+            yield None

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from schemas.catalogue import Installation
 from schemas.period import DAY_MS, HOUR_MS
-from streams.engine.evaluate.columns import Columns, Table, fold_tables
+from streams.engine.evaluate.columns import Columns, Table, folding
+from streams.engine.evaluate.steps import Steps, at_once
 from streams.windows.panes import Calendar
 from streams.windows.spans import Interval, PaneGrain
 
@@ -31,20 +32,27 @@ class Pile:
         self._merged = 0
         self._fresh = 0
 
-    def add(self, table: Table, columns: Columns) -> None:
+    def add(self, table: Table, columns: Columns) -> Steps[None]:
         """Lay one more on it."""
         self._parts.append(table)
         self._fresh += len(table.rows)
         if len(self._parts) >= _PARTS and self._fresh >= self._merged:
-            self.table(columns)
+            yield from self.merge(columns)
+
+    def merge(self, columns: Columns) -> Steps[Table]:
+        """All of it as one table, made in steps."""
+        if not self._is_one(columns):
+            widened = [Table(part.rows, columns.widen(part.values)) for part in self._parts]
+            self._parts = [(yield from folding(widened, columns))]
+            self._merged, self._fresh = len(self._parts[0].rows), 0
+        return self._parts[0]
 
     def table(self, columns: Columns) -> Table:
         """All of it as one table."""
-        if len(self._parts) > 1 or self._parts[0].values.shape[1] < len(columns):
-            widened = [Table(part.rows, columns.widen(part.values)) for part in self._parts]
-            self._parts = [fold_tables(widened, columns)]
-            self._merged, self._fresh = len(self._parts[0].rows), 0
-        return self._parts[0]
+        return self._parts[0] if self._is_one(columns) else at_once(self.merge(columns))
+
+    def _is_one(self, columns: Columns) -> bool:
+        return len(self._parts) == 1 and self._parts[0].values.shape[1] == len(columns)
 
 
 class Panes:
@@ -55,13 +63,13 @@ class Panes:
         self.scopes: dict[int, Pile] = {}
         self.starts: list[int] = []
 
-    def add(self, start: int, leaves: Table, scopes: Table, columns: Columns) -> None:
+    def add(self, start: int, leaves: Table, scopes: Table, columns: Columns) -> Steps[None]:
         """Add what became known of a pane."""
         if start not in self.leaves:
             self.leaves[start], self.scopes[start] = Pile(), Pile()
             insort(self.starts, start)
-        self.leaves[start].add(leaves, columns)
-        self.scopes[start].add(scopes, columns)
+        yield from self.leaves[start].add(leaves, columns)
+        yield from self.scopes[start].add(scopes, columns)
 
     def within(self, interval: Interval) -> list[int]:
         """Starts of the panes whose start lies in the interval."""
@@ -109,18 +117,21 @@ class Store:
         self.late_ms = -(2**62)
         self._edges: dict[PaneGrain, int] = dict.fromkeys(GRAINS, -(2**62))
 
-    def add(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table, end_ms: int) -> None:
+    def add(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table, end_ms: int) -> Steps[None]:
         """Add what became known of a pane in the pane that ends at `end_ms`."""
         if self.calendar.end("h", self.calendar.floor("h", start)) < end_ms:
             self.late += 1
             self.late_ms = end_ms
         for nested in NESTED[grain]:
-            self.put(nested, self.calendar.floor(nested, start), leaves, scopes)
+            yield from self._add(nested, self.calendar.floor(nested, start), leaves, scopes)
 
     def put(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table) -> None:
         """Add to one grain only, unless the pane is not kept any more."""
+        at_once(self._add(grain, start, leaves, scopes))
+
+    def _add(self, grain: PaneGrain, start: int, leaves: Table, scopes: Table) -> Steps[None]:
         if start >= self._edges[grain]:
-            self.panes[grain].add(start, leaves, scopes, self.columns)
+            yield from self.panes[grain].add(start, leaves, scopes, self.columns)
 
     def edge(self, grain: PaneGrain) -> int:
         """The start of the oldest pane that may be kept."""
@@ -146,8 +157,7 @@ class Store:
         return pile.table(self.columns) if pile else None
 
     def leaf_tables(self, grain: PaneGrain, starts: Iterable[int]) -> Iterator[tuple[int, Table]]:
-        """The leaves of these panes, where anything is known of them."""
+        """The leaves of these panes, of which something is known."""
         piles = self.panes[grain].leaves
         for start in starts:
-            if start in piles:
-                yield start, piles[start].table(self.columns)
+            yield start, piles[start].table(self.columns)

@@ -16,6 +16,7 @@ from streams.decisions.tier import TierState
 from streams.engine.evaluate.closing import Closing
 from streams.engine.evaluate.columns import Table, fold_rows
 from streams.engine.evaluate.scopes import Leaf
+from streams.engine.evaluate.steps import at_once
 from streams.engine.evaluate.store import GRAINS
 from streams.engine.evaluate.tiers import RuleTiers
 
@@ -29,7 +30,7 @@ def succeed(old: Closing, new: Closing, frontier_ms: int | None) -> list[Transit
             new.leaves.admitted[name] |= values
             new.leaves.fresh.add(name)
     remap = _remap(old, new)
-    new.reserve()
+    at_once(new.reserve())
     if frontier_ms is not None:
         new.store.prune(frontier_ms)
     for grain in GRAINS:

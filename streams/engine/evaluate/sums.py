@@ -9,6 +9,7 @@ import numpy as np
 
 from schemas.period import MINUTE_MS
 from streams.engine.evaluate.columns import Columns, Floats, Ints, Rows, Table
+from streams.engine.evaluate.steps import Steps
 from streams.engine.evaluate.store import Store
 from streams.engine.evaluate.touched import NO_CHANGE, NONE, Change, union
 from streams.windows.panes import Calendar
@@ -16,7 +17,7 @@ from streams.windows.spans import Interval, Rolling, Spec, ToDate
 
 _ROOM = 64
 #: panes in which smallest and largest are looked for at once
-_TOGETHER = 64
+_TOGETHER = 16
 
 
 class WindowSums:
@@ -75,7 +76,7 @@ class WindowSums:
                 found = self._columns.merge(found, table.values[here])
         return found
 
-    def move(self, end_ms: int, store: Store) -> Change:
+    def move(self, end_ms: int, store: Store) -> Steps[Change]:
         """Bring the window to this pane end; gives the scopes from which anything left, and what."""
         edge = self.interval.start
         if self.interval.end <= end_ms < self._moves_ms:
@@ -84,7 +85,7 @@ class WindowSums:
         self._go_to(end_ms)
         if isinstance(self.spec, ToDate):
             return self._clear()
-        return self._leave(store, Interval(edge, self.interval.start), self.spec)
+        return (yield from self._leave(store, Interval(edge, self.interval.start), self.spec))
 
     def rebuild(self, end_ms: int, store: Store, scopes: int) -> None:
         """Make the sums anew from the panes."""
@@ -128,7 +129,7 @@ class WindowSums:
         self.filled = False
         return Change(rows, columns)
 
-    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Change:
+    def _leave(self, store: Store, gone: Interval, spec: Rolling) -> Steps[Change]:
         left: list[Rows] = []
         columns: set[int] = set()
         for _, table in store.scopes(spec.grain, gone):
@@ -141,10 +142,11 @@ class WindowSums:
                 self._values[rows] = now - values
             else:
                 self._values[rows] = self._columns.less(now, values)
-                self._search(store, rows, now, values)
+                yield from self._search(store, rows, now, values)
+            yield
         return Change(union(left), frozenset(columns)) if left else NO_CHANGE
 
-    def _search(self, store: Store, rows: Rows, now: Ints, gone: Ints) -> None:
+    def _search(self, store: Store, rows: Rows, now: Ints, gone: Ints) -> Steps[None]:
         """Find smallest and largest again for scopes whose extreme has left."""
         extreme = self._columns.extreme
         same = (now[:, extreme] == gone[:, extreme]) & (gone[:, extreme] != self._columns.blank[extreme])
@@ -154,6 +156,7 @@ class WindowSums:
         tables = [table for _, table in store.scopes(self.spec.grain, Interval(self.interval.start, 2**62))]
         found = self._columns.blanks(len(lost))
         for begin in range(0, len(tables), _TOGETHER):
+            yield
             self._fold_extremes(found, lost, tables[begin : begin + _TOGETHER])
         self._values[np.ix_(lost, extreme)] = found[:, extreme]
 

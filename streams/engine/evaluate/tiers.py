@@ -16,6 +16,7 @@ from schemas.records import Cause
 from streams.decisions.tier import Move, TierState, due, foretell, judge, tell
 from streams.engine.evaluate.columns import Ints, Rows
 from streams.engine.evaluate.plans import Mask, RulePlan
+from streams.engine.evaluate.steps import Steps
 from streams.windows.panes import ceil_minute
 
 #: a scope that sent nothing for so long is no longer expected
@@ -40,6 +41,8 @@ class RuleTiers:
         #: the pane end at which it was found so
         self.warm_ms = 0
         self._active: Mask = np.zeros(64, dtype=np.bool_)
+        #: where `_set` has a time, which is never later than what is due
+        self._running: Mask = np.zeros(64, dtype=np.bool_)
         self._clock: list[tuple[int, int]] = []
         self._set: dict[int, int] = {}
 
@@ -49,6 +52,7 @@ class RuleTiers:
         if count > have:
             grown = max(count, 2 * have) - have
             self._active = np.concatenate([self._active, np.zeros(grown, dtype=np.bool_)])
+            self._running = np.concatenate([self._running, np.zeros(grown, dtype=np.bool_)])
             self.heard = np.concatenate([self.heard, np.zeros(grown, dtype=np.int64)])
 
     def active(self, rows: Rows) -> Mask:
@@ -101,6 +105,13 @@ class RuleTiers:
                 self._wind(row)
         return back
 
+    def hear_all(self, rows: Rows, end_ms: int) -> list[int]:
+        """The same for many: a scope at rest whose clock runs already only lets it run on."""
+        still = self._running[rows] & ~self._active[rows] & (self.heard[rows] > 0)
+        self.heard[rows[still]] = end_ms
+        self.heard_dirty = self.heard_dirty or bool(still.any())
+        return self.hear(rows[~still].tolist(), end_ms)
+
     def expect(self, row: int, from_ms: int) -> None:
         """This scope must be heard, from here on, even if it never was."""
         self.expected.add(row)
@@ -111,18 +122,22 @@ class RuleTiers:
         """The scopes whose hold has elapsed, and those that became quiet or are no longer expected."""
         held: list[int] = []
         turned: dict[int, Cause] = {}
-        while (first := self._first()) is not None and first <= end_ms:
+        while (first := self.next_due(end_ms + 1)) is not None and first <= end_ms:
             _, row = heapq.heappop(self._clock)
-            self._set.pop(row, None)
+            self._unset(row)
             if self._silence_due(row) == first:
                 turned[row] = self._turn(row)
             else:
                 held.append(row)
         return held, turned
 
-    def next_due(self) -> int | None:
-        """The next pane end at which something falls due."""
-        return self._first()
+    def may_be_due(self, before_ms: int) -> bool:
+        """False: nothing falls due before this time. Clocks are never set later than what is due."""
+        return bool(self._clock) and self._clock[0][0] < before_ms
+
+    def next_due(self, before_ms: int) -> int | None:
+        """The next pane end at which something falls due, exact where that is before this time."""
+        return self._first() if self.may_be_due(before_ms) else None
 
     def wind_all(self) -> None:
         """Set every clock anew, after states or times were put back."""
@@ -158,15 +173,19 @@ class RuleTiers:
                 return at
             heapq.heappop(self._clock)
             if self._set.get(row) == at:
-                del self._set[row]
+                self._unset(row)
                 self._wind(row)
         return None
+
+    def _unset(self, row: int) -> None:
+        self._set.pop(row, None)
+        self._running[row] = False
 
     def _wind(self, row: int) -> None:
         at = self._due(row)
         known = self._set.get(row)
         if at is not None and (known is None or at < known):
-            self._set[row] = at
+            self._set[row], self._running[row] = at, True
             heapq.heappush(self._clock, (at, row))
 
     def _due(self, row: int) -> int | None:
@@ -202,6 +221,12 @@ class Tiers:
         for tiers in self:
             tiers.reserve(count)
 
-    def next_due(self) -> int | None:
-        """The next pane end at which any clock falls due."""
-        return min((at for tiers in self.in_force() if (at := tiers.next_due()) is not None), default=None)
+    def next_due(self, before_ms: int) -> Steps[int]:
+        """The next pane end before this time at which any clock falls due; this time if there is none."""
+        found = before_ms
+        for tiers in self.in_force():
+            if tiers.may_be_due(found):
+                at = tiers.next_due(found)
+                found = found if at is None else min(at, found)
+                yield
+        return found
