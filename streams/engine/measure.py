@@ -185,6 +185,8 @@ class SourceFold:
             if offset > page.stamp:
                 folds[event["kind"]](event, cell, arrived - at if arrived > at else 0)
                 page.touched = offset
+            else:
+                page.again = True
         self._watermark_ms = watermark_ms
         return late, expired
 

@@ -39,8 +39,10 @@ class PaneKey(NamedTuple):
 class LivePage:
     """A page in memory.
 
-    `stamp`: up to where its stored form has counted; `touched`: its last event. `ahead`: it was found stored
-    beyond the ledger's stamp, so nobody knows whether it also reached the cells topic: it is sent again.
+    `stamp`: up to where its stored form has counted; `touched`: its last event. `again`: it is sent though
+    nothing was added. It was found stored beyond the ledger's stamp, and nobody knows whether it also reached
+    the cells topic; or an event that it has counted came again. So behind a ledger there is every page that
+    holds an event from behind that ledger, also for a reader who has no more than what is behind it.
     `cells` are those that were touched of late, `packed` how all were when it was packed: a cell that is in
     both is as in `cells`.
     """
@@ -49,7 +51,7 @@ class LivePage:
     first: int
     stamp: int = -1
     touched: int = -1
-    ahead: bool = False
+    again: bool = False
     cells: dict[Leaf, Cell] = field(default_factory=dict)
     packed: PackedCells | None = None
     #: leaves in it
@@ -57,13 +59,13 @@ class LivePage:
 
     @property
     def is_dirty(self) -> bool:
-        """Whether its stored form is behind, or may not have been sent."""
-        return self.ahead or self.touched > self.stamp
+        """Whether its stored form is behind, or what was sent of it."""
+        return self.again or self.touched > self.stamp
 
     def snapshot(self, stamp: int) -> Page:
         """The page as counted up to `stamp`, or further where its stored form already is; then it is
         clean."""
-        self.stamp, self.ahead = max(self.stamp, stamp), False
+        self.stamp, self.again = max(self.stamp, stamp), False
         return Page(self.key, self.stamp, self.first, self.all_cells())
 
     def all_cells(self) -> dict[Leaf, Cell]:

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from schemas.catalogue import Catalogue
 from schemas.kpi import Measure
 from streams.cells.page import decode_page, encode_page
+from streams.engine.measure import Limits, SourceFold
 from streams.engine.recount.findings import Uncompared
-from tests.measure_builders import Record, catalogue
+from tests.measure_builders import TOPIC, Record, catalogue
 from tests.properties.test_measure_properties import RULES, log_of, moves
 from tests.recount_builders import Installation, audited, newest
 
@@ -18,8 +19,10 @@ OTHER = catalogue(Measure(event="order", sum="quantity"), limit=1, dedupe_horizo
 @st.composite
 def installations(draw: st.DrawFn, books: tuple[Catalogue, ...] = (MINE,)) -> Installation:
     """Any history; the last owner has the first of the books and wrote everything."""
-    log = log_of(draw(st.lists(moves, min_size=1, max_size=40)))
-    made = Installation(log, draw(st.sampled_from([0, 2, 9, 60, 1_000_000])))
+    names = draw(st.sampled_from([7, 31]))
+    steps = draw(st.lists(moves, min_size=1, max_size=40))
+    log = log_of([{**step, "id": step["id"] % names} for step in steps])
+    made = Installation(log, draw(st.sampled_from([0, 1, 2, 3, 9, 60, 1_000_000])))
     made.take_over(draw(st.sampled_from(books)))
     for count, reach in draw(
         st.lists(st.tuples(st.integers(1, 12), st.none() | st.integers(0, 12)), max_size=10)
@@ -69,6 +72,18 @@ def test_a_catalogue_that_changed_gives_no_false_difference(made: Installation) 
     others = [key for key in pages if key.layout != made.fold._writer._layout.id]
     assert found.uncompared[Uncompared.OTHER_LAYOUT] == len(others)
     assert found.pages + found.uncompared.total() == len(pages)
+
+
+@settings(max_examples=60, deadline=None)
+@given(installations(books=(MINE, OTHER)))
+def test_takeovers_and_layouts_change_no_count_and_no_admitted_value(made: Installation) -> None:
+    alone = SourceFold(TOPIC, 0, MINE, made.fold.owner, limits=Limits(made.entries))
+    alone.fold(made.log)
+    flush = alone.flush()
+    assert made.fold.ledger() == alone.ledger()
+    rows = Installation(made.log, made.entries)
+    rows.changelog += [] if flush is None else flush.rows
+    assert set(rows.values()) == {one for one in made.values() if one.offset <= alone.stamp}
 
 
 @settings(max_examples=40, deadline=None)

@@ -248,7 +248,22 @@ def test_a_page_found_ahead_of_the_ledger_is_sent_again_and_not_counted_again() 
     assert (ahead.stamp, ahead.cells[("unknown", "unknown")][LINES]) == (1, 2)
     heir.fold(log)
     assert heir.ledger().counts == Counts(received=2, counted=2)
-    assert flushed(heir).pages == []
+    assert pages_of(flushed(heir))["m", 0, 0] == ahead
+    assert heir.flush() is None
+
+
+def test_a_page_is_sent_behind_every_ledger_that_comes_before_one_of_its_events() -> None:
+    log = [record(at, order(f"e{at}", START_MS + at // 2 * MINUTE)) for at in range(4)]
+    fold = new_fold()
+    fold.fold(log)
+    heir = restored(flushed(fold), ledgers=0)
+    sent = []
+    for one in log:
+        heir.fold([one])
+        sent.append({minute for _, minute, _ in pages_of(flushed(heir))})
+    # at the takeover nobody knows which have arrived; then each with every event of it that comes again
+    assert sent == [{0, 1}, {0}, {1}, {1}]
+    assert heir.flush() is None
 
 
 def test_a_zombies_older_page_does_not_hide_a_newer_one() -> None:

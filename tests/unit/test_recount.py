@@ -119,7 +119,50 @@ def test_resumed_recount_goes_on_from_the_ledger_and_doubts_what_it_learned() ->
         (Outcome.LATE, ("z",)),
         (Outcome.LATE, (OTHER,)),
     ]
-    assert found[0].pane == Pane("m", START_MS, START_MS + HOUR)
+    assert found[0].maybe == (Pane("m", START_MS, START_MS + HOUR),)
     assert recount.other == 4
     assert recount.counts.received == 23
     assert recount.counts.counted == 17
+
+
+def doubting(minutes: int, values: list[Admitted]) -> Recount:
+    """A recount that has learned the id `a` and goes on at a watermark so many minutes after the start."""
+    recount = Recount(TOPIC, BOOK, learning=True)
+    judged(recount, record(0, order("a")))
+    counts = Counts(received=1, counted=1)
+    mark = START_MS + minutes * MINUTE
+    recount.resume(Ledger(topic=TOPIC, partition=0, stamp=0, watermark_ms=mark, counts=counts), values)
+    return recount
+
+
+def test_where_the_watermark_may_have_moved_an_event_is_doubtful_until_one_is_further_for_certain() -> None:
+    recount = doubting(0, [])
+    found = judged(
+        recount,
+        record(1, order("a", START_MS + 10 * MINUTE)),
+        record(2, order("b", START_MS + 4 * MINUTE)),
+        record(3, order("c", START_MS + 11 * MINUTE)),
+        record(4, order("d", START_MS + 4 * MINUTE), START_MS + 11 * MINUTE),
+    )
+    # |--- 4: b on time --|......| 9:50 the watermark, if a counted |--- 11: c, further than either ---|
+    fourth = START_MS + 4 * MINUTE
+    either = {Pane("m", fourth, fourth), Pane("m", fourth, START_MS + 9 * MINUTE)}
+    assert [one.outcome.name for one in found] == ["DOUBTFUL", "DOUBTFUL", "COUNTED", "LATE"]
+    assert set(found[1].maybe) == either
+    assert found[3].pane == Pane("m", fourth, START_MS + 10 * MINUTE)
+    assert recount.watermark_ms == START_MS + 11 * MINUTE - 10_000
+
+
+def test_of_a_doubtful_event_those_values_are_kept_that_it_is_said_to_have_brought() -> None:
+    regions = [Admitted("region", name, 0) for name in "wxy"]
+    brought = order("a", dimensions={"region": "z", "channel": "shop"})
+    for values, kept in ((regions, "v"), ([*regions, Admitted("region", "z", 1)], OTHER)):
+        recount = doubting(0, values)
+        first, second = judged(recount, record(1, brought), region(2, "v"))
+        assert (first.outcome, second.leaf[0]) == (Outcome.DOUBTFUL, kept)
+
+
+def test_doubtful_event_that_has_expired_either_way_may_be_nowhere() -> None:
+    recount = doubting(0, [])
+    [verdict] = judged(recount, record(1, order("a", START_MS - 500 * DAY), START_MS))
+    assert (verdict.outcome, verdict.maybe) == (Outcome.DOUBTFUL, ())

@@ -47,7 +47,7 @@ def test_knowledge_is_complete_after_a_horizon_or_after_all_entries() -> None:
     assert not by_time.is_complete
     by_time.meet("b", HOUR + 5 * MINUTE)
     assert by_time.is_complete
-    for number in range(24 + 2):
+    for number in range(2 * (24 + 2)):  # as many as the limit may have been repetitions
         assert not by_number.is_complete
         by_number.meet(f"id-{number}", 0)
     assert by_number.is_complete
@@ -76,3 +76,51 @@ def test_the_edge_of_the_limit_is_doubtful_where_the_beginning_is_not_known() ->
     assert known.meet("id-11", 0) is Sight.DOUBTFUL
     assert known.meet("id-0", 0) is Sight.NEW
     assert len(known) <= 48 + 6
+
+
+def test_an_id_doubted_at_the_edge_of_the_limit_begins_anew() -> None:
+    known = KnownIds(HOUR, 2, learning=True)
+    known.learned()
+    for name in "abcde":
+        known.meet(name, 0)
+    assert known.meet("b", 0) is Sight.DOUBTFUL  # forgotten and counted, or not
+    for name in "fgh":
+        assert known.meet(name, 0) is Sight.NEW
+    assert known.meet("b", 0) is Sight.DOUBTFUL
+
+
+def test_doubtful_ids_may_have_taken_up_room() -> None:
+    known = KnownIds(HOUR, 48, learning=True)
+    learned = [f"old-{number}" for number in range(10)]
+    for name in learned:
+        known.meet(name, 0)
+    known.learned()
+    known.meet("a", 0)
+    for number in range(42):
+        known.meet(f"id-{number}", 0)
+    assert known.meet("a", 0) is Sight.REPEATED
+    for name in learned:
+        assert known.meet(name, 0) is Sight.DOUBTFUL
+    assert known.meet("a", 0) is Sight.DOUBTFUL
+
+
+def test_a_doubtful_id_is_kept_as_long_as_the_last_of_its_step() -> None:
+    known = KnownIds(HOUR, 4, learning=True)
+    for name in "ab":
+        known.meet(name, 0)
+    known.learned()
+    assert known.meet("a", 0) is Sight.DOUBTFUL
+    for number in range(3):
+        known.meet(f"one-{number}", 0)
+    assert known.meet("b", 0) is Sight.DOUBTFUL
+    for number in range(5):
+        known.meet(f"two-{number}", 0)
+    assert known.meet("b", 0) is Sight.DOUBTFUL
+
+
+def test_what_was_learned_may_have_been_a_repetition_that_pushed_nothing_out() -> None:
+    known = KnownIds(HOUR, 24, learning=True)
+    for number in range(40):
+        known.meet(f"id-{number}", 0)
+    known.learned()
+    assert known.meet("id-0", 0) is Sight.DOUBTFUL

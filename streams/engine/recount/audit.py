@@ -4,8 +4,10 @@ Where log and cells topic still begin at their beginnings and the catalogue neve
 recounted from nothing. Else the recount learns (ids only) until it comes to a ledger from which on it knows
 everything: no other catalogue may have counted since, and, where the log's beginning is deleted, a whole
 `dedupe_horizon` of record time (or all of `dedupe_entries`) lies behind. It goes on from that ledger's
-numbers, and compares the pages whose panes begin after it. It believes that a catalogue was in force for
-measure as soon as evaluate put it into the cells topic.
+numbers, and compares the pages whose panes begin after it. Whether an event repeats one from before may be
+doubtful: then so is, until an event is further for certain, the watermark and every pane that depends on it.
+It believes that a catalogue was in force for measure as soon as evaluate put it into the cells topic, and
+which dimension values the doubtful events brought.
 
 A page is compared as of its stamp, or as of the newest ledger where that is higher: a ledger is written when
 every page up to its stamp is. In memory are the panes that may still grow, the ids that are remembered
@@ -94,8 +96,7 @@ class SourceAudit:
                 continue
             if verdict.outcome in _PLACED and event is not None:
                 self._pages.add(record, event, verdict)
-            elif verdict.outcome is Outcome.DOUBTFUL and verdict.pane is not None:
-                self._doubtful.add(verdict.pane)
+            self._doubtful.update(verdict.maybe)
         if wanted:
             self._last = wanted[-1].offset
         self._findings.records += len(wanted)

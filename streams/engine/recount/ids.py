@@ -7,8 +7,9 @@ with those that were met about the same time. Ids are kept as 96-bit hashes: no 
 A recount that cannot begin where everything began learns first, and what it learns is doubtful: the
 installation may have met the id earlier still, or may have refused it then. A doubtful id stays so until the
 installation has forgotten it for certain. Then the edge of the limit is doubtful too, because nobody knows
-where exactly the installation's buckets begin. About 150 bytes an id; an eighth more of them than the limit
-at most.
+where exactly the installation's buckets begin, nor how many of the doubtful ids took up room. Of the ids met
+while learning as many as the limit may be repetitions, which push nothing out. About 150 bytes an id; an
+eighth more of them than the limit at most, and twice as many while learning.
 """
 
 from collections import deque
@@ -33,11 +34,16 @@ class Sight(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Bucket:
-    """Ids met in one step; `begin` is how many were new before."""
+    """Ids met in one step.
+
+    `begin` is how many ids may have been new before the first, `last` how many were up to the last one.
+    """
 
     end_ms: int
     begin: int
+    last: int
     doubtful: bool
+    learned: bool = False
     marks: list[bytes] = field(default_factory=list)
 
 
@@ -60,9 +66,10 @@ class KnownIds:
         self._slack = 2 * self._room if learning else 0
         self._learning = learning
         self._where: dict[bytes, _Bucket] = {}
-        self._buckets = deque([_Bucket(0, 0, learning)])
+        self._buckets = deque([_Bucket(0, 0, 0, learning, learning)])
         self._doubts: deque[_Bucket] = deque()
-        self._met = 0
+        #: ids that were new, and those that may have been
+        self._met = self._most = 0
         self._end_ms = 0
         self._first_end_ms: int | None = None
 
@@ -75,7 +82,11 @@ class KnownIds:
         if self._first_end_ms is None:
             return not self._entries
         passed_ms = self._end_ms - self._first_end_ms
-        return passed_ms >= self._horizon_ms + self._step_ms or self._met >= self._entries + self._slack
+        return passed_ms >= self._horizon_ms + self._step_ms or self._met >= self._enough(learned=True)
+
+    def _enough(self, *, learned: bool) -> int:
+        """So many ids later everything before is forgotten for certain."""
+        return self._entries + self._slack + (self._entries + self._slack if learned else 0)
 
     def learned(self) -> None:
         """From here on what is met for the first time is not doubtful."""
@@ -93,30 +104,32 @@ class KnownIds:
         if known is None:
             self._remember(mark)
             return Sight.NEW
-        if known.doubtful:
+        at_the_edge = self._slack and self._most - known.begin > self._entries - self._slack
+        if known.doubtful or at_the_edge:
             self._doubt(mark)
             return Sight.DOUBTFUL
-        at_the_edge = self._slack and self._met - known.begin > self._entries - self._slack
-        return Sight.DOUBTFUL if at_the_edge else Sight.REPEATED
+        return Sight.REPEATED
 
     def _remember(self, mark: bytes) -> None:
         if len(self._buckets[-1].marks) >= self._room:
             self._turn(self._end_ms)
-        self._put(mark, self._buckets[-1])
         self._met += 1
+        self._put(mark, self._buckets[-1])
 
     def _doubt(self, mark: bytes) -> None:
         """It is as if it was met for the first time again, or not: its silence begins anew."""
         if not self._doubts or self._doubts[-1].end_ms < self._end_ms:
-            self._doubts.append(_Bucket(self._end_ms, self._met, doubtful=True))
+            self._doubts.append(_Bucket(self._end_ms, self._most, self._met, doubtful=True))
         self._put(mark, self._doubts[-1])
 
     def _put(self, mark: bytes, bucket: _Bucket) -> None:
+        self._most += 1
         self._where[mark] = bucket
         bucket.marks.append(mark)
+        bucket.last = self._met
 
     def _open(self, end_ms: int) -> None:
-        self._buckets.append(_Bucket(end_ms, self._met, self._learning))
+        self._buckets.append(_Bucket(end_ms, self._most, self._met, self._learning, self._learning))
 
     def _turn(self, end_ms: int) -> None:
         """Begin the next bucket, and let go what is too old or too many."""
@@ -130,10 +143,10 @@ class KnownIds:
             self._let_go(self._doubts.popleft())
 
     def _is_over(self, bucket: _Bucket) -> bool:
-        if bucket.end_ms + self._horizon_ms <= self._end_ms - self._step_ms:
+        if not bucket.marks or bucket.end_ms + self._horizon_ms <= self._end_ms - self._step_ms:
             return True
         if self._slack:
-            return self._met - bucket.begin - len(bucket.marks) >= self._entries + self._slack
+            return self._met - bucket.last >= self._enough(learned=bucket.learned)
         return len(self._where) > self._entries
 
     def _let_go(self, bucket: _Bucket) -> None:

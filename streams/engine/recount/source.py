@@ -16,6 +16,7 @@ from schemas.records import Counts, Ledger
 from streams.cells.layout import Leaf
 from streams.engine.measure_read import VALUE_BYTES, EventReader
 from streams.engine.recount.ids import KnownIds, Sight
+from streams.engine.recount.progress import Progress
 from streams.windows.panes import Calendar, floor_minute
 from streams.windows.spans import PaneGrain
 
@@ -57,7 +58,8 @@ class Pane(NamedTuple):
 
 
 class Outcome(Enum):
-    """What became of a record. DOUBTFUL: nobody can know whether it is a repetition."""
+    """What became of a record. DOUBTFUL: nobody can know whether it, or one that moved time on before it,
+    is a repetition."""
 
     COUNTED = "counted"
     LATE = "late"
@@ -68,12 +70,16 @@ class Outcome(Enum):
 
 
 class Verdict(NamedTuple):
-    """The outcome; for what is counted, late or doubtful also where, and how long it was on its way."""
+    """The outcome; for what is counted or late also where, and how long it was on its way.
+
+    `maybe`: the panes of which one may have counted what is doubtful.
+    """
 
     outcome: Outcome
     pane: Pane | None = None
     leaf: Leaf = ()
     delay_ms: int = 0
+    maybe: tuple[Pane, ...] = ()
 
 
 class Limits(NamedTuple):
@@ -107,14 +113,18 @@ class Recount:
         self._rooms = [(one.id, one.limit * _SHARE) for one in catalogue.dimensions]
         self._admitted: dict[str, set[str]] = {name: set() for name, _ in self._rooms}
         self.ids = KnownIds(installation.dedupe_horizon.ms, limits.dedupe_entries, learning=learning)
-        self.watermark_ms: int | None = None
+        self._progress = Progress(None)
+        self._told: frozenset[Admitted] = frozenset()
         self.seen = dict.fromkeys(Outcome, 0)
         self.other = 0
 
     def resume(self, ledger: Ledger, values: Iterable[Admitted]) -> None:
-        """Everything is known as of this ledger: go on from its numbers and these admitted values."""
+        """Everything is known as of this ledger: go on from its numbers and these admitted values.
+
+        Of the values admitted later those are believed that a doubtful event brought: they took up room.
+        """
         self.ids.learned()
-        self.watermark_ms = ledger.watermark_ms
+        self._progress = Progress(ledger.watermark_ms)
         counts = ledger.counts
         self.seen = {
             Outcome.COUNTED: counts.counted - counts.late,
@@ -126,9 +136,15 @@ class Recount:
         }
         self.other = ledger.other
         self._admitted = {name: set() for name, _ in self._rooms}
-        for name, value, offset in values:
+        self._told = frozenset(values)
+        for name, value, offset in self._told:
             if name in self._admitted and offset <= ledger.stamp:
                 self._admitted[name].add(value)
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """How far the partition has come for certain."""
+        return self._progress.watermark_ms
 
     @property
     def counts(self) -> Counts:
@@ -159,33 +175,41 @@ class Recount:
         sight = self.ids.meet(event["event_id"], record.timestamp)
         if sight is Sight.REPEATED:
             return Verdict(Outcome.DUPLICATE)
-        at = event["occurred_at"]
-        pane = self._pane(at)
-        if sight is Sight.DOUBTFUL:
-            return Verdict(Outcome.DOUBTFUL, pane)
+        return self._place(record, event, certain=sight is Sight.NEW)
+
+    def _place(self, record: LogRecord, event: Event, *, certain: bool) -> Verdict:
+        """Where an event counts that is no repetition, or (not `certain`) may be one."""
+        at, dimensions = event["occurred_at"], event.get("dimensions") or {}
+        panes = {self._pane(at, watermark_ms) for watermark_ms in self._progress.possible}
+        reached_ms = min(at, record.timestamp) - self._disorder_ms
+        self._progress.pass_by(floor_minute(at), reached_ms, certain=certain)
+        if not certain or len(panes) > 1:
+            self._believe(dimensions, record.offset)
+            return Verdict(Outcome.DOUBTFUL, maybe=tuple(pane for pane in panes if pane is not None))
+        [pane] = panes
         if pane is None:
             return Verdict(Outcome.EXPIRED)
         is_on_time = pane.grain == "m" and pane.start_ms == pane.known_ms
-        if is_on_time:
-            self._advance(min(at, record.timestamp) - self._disorder_ms)
         outcome = Outcome.COUNTED if is_on_time else Outcome.LATE
-        leaf = self._leaf(event.get("dimensions") or {})
-        return Verdict(outcome, pane, leaf, max(0, record.timestamp - at))
+        return Verdict(outcome, pane, self._leaf(dimensions), max(0, record.timestamp - at))
 
-    def _pane(self, at_ms: int) -> Pane | None:
-        """Where an event of this time counts as things stand; None: it has expired."""
+    def _pane(self, at_ms: int, watermark_ms: int) -> Pane | None:
+        """Where an event of this time counts when the partition has come so far; None: it has expired."""
         minute = floor_minute(at_ms)
-        if self.watermark_ms is None or minute + MINUTE_MS > self.watermark_ms:
+        if minute + MINUTE_MS > watermark_ms:
             return Pane("m", minute, minute)
-        known = floor_minute(self.watermark_ms)
+        known = floor_minute(watermark_ms)
         if known - minute > self._kept[-1][1]:
             return None
         finest = next(grain for grain, keep_ms in self._kept if known - minute <= keep_ms)
         return Pane(finest, self._calendar.floor(finest, at_ms), known)
 
-    def _advance(self, reached_ms: int) -> None:
-        if self.watermark_ms is None or reached_ms > self.watermark_ms:
-            self.watermark_ms = reached_ms
+    def _believe(self, dimensions: dict[str, str | None], offset: int) -> None:
+        """Admit those values of a doubtful event of which it is written that it brought them."""
+        for name, admitted in self._admitted.items():
+            value = dimensions.get(name) or UNKNOWN
+            if (name, value, offset) in self._told:
+                admitted.add(value)
 
     def _leaf(self, dimensions: dict[str, str | None]) -> Leaf:
         """Its values, or `other` where a dimension has too many."""
