@@ -21,6 +21,8 @@ Offsets = npt.NDArray[np.int64]
 
 #: entries of one bucket at most: its row stays well under a broker's limit for one record
 FULL = 32_768
+#: no bucket ends later, whatever the timestamp of a record
+_END_OF_TIME = 2**63 - 1
 #: a horizon is cut into so many buckets, none longer than an hour
 _BUCKETS = 24
 
@@ -121,10 +123,11 @@ class SeenIds:
         new, places = np.zeros(len(ids), dtype=np.bool_), np.array(offsets, dtype=np.int64)
         begin = 0
         while begin < len(ids):
-            if times[begin] >= self.turn_ms:
-                self._turn(int(times[begin] - times[begin] % self._width_ms + self._width_ms))
-            later = np.flatnonzero(times[begin:] >= self.turn_ms)
-            part = slice(begin, begin + int(later[0]) if len(later) else len(ids))
+            now_ms = int(times[begin])
+            if now_ms >= self.turn_ms:
+                self._turn(min(now_ms - now_ms % self._width_ms + self._width_ms, _END_OF_TIME))
+            later = np.flatnonzero(times[begin + 1 :] >= self.turn_ms)
+            part = slice(begin, begin + 1 + int(later[0]) if len(later) else len(ids))
             begin += self._admit(marks[part], places[part], new[part])
         return new.tolist()
 
@@ -134,7 +137,7 @@ class SeenIds:
         fresh = np.flatnonzero(~found)
         if len(fresh) > 1:
             fresh = _each_once(marks, fresh)
-        looked, room = len(marks), self._full - self._open.size
+        looked, room = len(marks), max(0, self._full - self._open.size)
         if len(fresh) > room:
             looked, fresh = int(fresh[room]), fresh[:room]
         if len(fresh):

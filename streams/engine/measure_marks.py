@@ -104,7 +104,7 @@ class MarkTable:
         """Look for marks, and have room for those that are not there."""
         marks = marks * self._factor
         search = self._look(marks)
-        return self._look(marks) if self._make_room(marks[~search.found]) else search
+        return self._look(marks) if self._make_room(np.unique(marks[~search.found])) else search
 
     def _look(self, marks: Marks) -> Search:
         found = np.zeros(len(marks), dtype=np.bool_)
@@ -128,7 +128,7 @@ class MarkTable:
         self._live += len(marks)
 
     def _make_room(self, marks: Marks) -> bool:
-        """Let every region keep a place that was never taken: there a search ends. True: marks have moved."""
+        """For distinct marks: let every region keep a place that was never taken: there a search ends. True: marks have moved."""
         moved = False
         while self._live + len(marks) > _DENSE * len(self._marks):
             self._grow()

@@ -22,7 +22,7 @@ class Leaves:
     `most`: leaves that are remembered before they are forgotten together.
     """
 
-    def __init__(self, most: int = 1_000_000) -> None:
+    def __init__(self, most: int = 250_000) -> None:
         self._most = most
         self._leaves: dict[Leaf, Leaf] = {}
         self._numbers: list[int] = []

@@ -79,6 +79,10 @@ class Load:
         """Return when everything is sent and confirmed, and every pane can close."""
         self._finishing.set()
         self._thread.join()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what ended it before its time."""
         if self._error is not None:
             raise self._error
 

@@ -38,16 +38,29 @@ class Sender:
             await self.settle()
 
     async def _hand(self, record: Outgoing) -> None:
-        if self._producer is None:
-            self._producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=5,
-                request_timeout_ms=30_000,
-            )
-            await self._producer.start()
-        self._waiting.append((record, await self._producer.send(**record)))
+        """To a producer that takes it: one that has no room for too long is let go with all that it holds."""
+        async with asyncio.timeout(_SETTLE_S):
+            while True:
+                try:
+                    producer = self._producer or await self._begin()
+                    self._waiting.append((record, await producer.send(**record)))
+                    return
+                except KafkaError as error:
+                    self._error = error
+                    await self.close()
+                    for _, sent in self._waiting:
+                        sent.cancel()
+
+    async def _begin(self) -> AIOKafkaProducer:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            request_timeout_ms=30_000,
+        )
+        await self._producer.start()
+        return self._producer
 
     async def settle(self) -> None:
         """Return when everything is confirmed; TimeoutError when that takes too long."""

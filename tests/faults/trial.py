@@ -52,14 +52,18 @@ class Diary:
     began_s: float = field(default_factory=time.monotonic)
     entries: list[dict[str, Any]] = field(default_factory=list)
     harmed_s: list[float] = field(default_factory=list)
+    path: Path | None = None
 
     def note(self, what: str, **more: Any) -> None:
         self.entries.append({"at_s": round(time.monotonic() - self.began_s, 1), "what": what, **more})
+        if self.path is not None:  # written each time: a trial that is broken off has its diary too
+            self.path.write_text(json.dumps(self.entries, indent=1, ensure_ascii=False))
 
 
 def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
     """The differences that a trial ends with; empty: all is exact. `folder` keeps schedule and logs."""
-    diary = Diary(say)
+    folder.mkdir(parents=True, exist_ok=True)
+    diary = Diary(say, path=folder / "diary.json")
     idle_after = "3s" if trial.idle else "30s"
     shape = trial.shape._replace(brokers=trial.brokers, idle_after=idle_after)
     with Installation(folder, shape) as installation:
@@ -71,7 +75,6 @@ def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
         if trial.faults and not all(removed.values()):
             found.append(f"compaction was to be forced; records removed from changelogs: {removed}")
     diary.note("differences", found=found)
-    (folder / "diary.json").write_text(json.dumps(diary.entries, indent=1, ensure_ascii=False))
     return found
 
 
@@ -89,7 +92,7 @@ def observe(
     load.start()
     try:
         with people:
-            _harm(installation, trial, diary, faults)
+            _harm(installation, trial, diary, faults, load)
     finally:
         load.finish()
     diary.say(f"{load.count} records sent; waiting until all is counted and told")
@@ -100,7 +103,9 @@ def _begin(trial: Trial) -> int:
     return round(time.time()) // 3600 * 3_600_000 if trial.live else BEGIN_MS
 
 
-def _harm(installation: Installation, trial: Trial, diary: Diary, faults: Sequence[harm.Fault]) -> None:
+def _harm(
+    installation: Installation, trial: Trial, diary: Diary, faults: Sequence[harm.Fault], load: Load
+) -> None:
     rng = Random(trial.seed)
     harm.let_pass(3.0)
     for number, fault in enumerate(faults, 1):
@@ -108,7 +113,8 @@ def _harm(installation: Installation, trial: Trial, diary: Diary, faults: Sequen
         detail = fault.harm(installation, Random(rng.random()))
         if fault.reaches_senders(detail):
             diary.harmed_s += [began + at for at in range(round(time.monotonic() - began) + 2)]
-        diary.note(fault.name, detail=detail, size=size_of(installation))
+        load.check()
+        diary.note(fault.name, detail=detail, size=size_of(installation), sent=load.count)
         diary.say(f"{number}/{len(faults)} {fault.name}: {detail}")
         harm.let_pass(rng.uniform(1.0, 3.0))
 

@@ -148,3 +148,28 @@ def test_buckets_let_go_before_are_let_go_again() -> None:
     assert len(heir) == 1
     assert heir.changes().obsolete == [(0, 0)]
     assert admits(heir, "old", 2, 9 * HOUR)
+
+
+def test_bucket_that_is_larger_than_a_lowered_limit_allows_is_closed_at_the_next_new_id() -> None:
+    seen = SeenIds(HOUR, 48_000)
+    many = [f"id-{at}" for at in range(1000)]
+    assert all(seen.admit(many, range(1000), [0] * 1000))
+    heir = restored(segments_of(seen.changes()), 999, seen.turn_ms, entries=24 * 100)
+    assert heir.admit(["id-1", "new-1", "new-2"], [1000, 1001, 1002], [0] * 3) == [False, True, True]
+    assert [segment.bucket for segment in heir.changes().segments] == [1001]
+
+
+def test_one_id_in_all_records_of_a_large_batch_takes_one_place() -> None:
+    seen = SeenIds(HOUR, 1_000_000)
+    before = seen.bytes
+    assert sum(seen.admit(["same"] * 5000, range(5000), [0] * 5000)) == 1
+    assert (len(seen), seen.bytes) == (1, before)
+
+
+def test_timestamps_at_the_end_of_time_stop_nothing() -> None:
+    seen = SeenIds(HOUR, 1000)
+    last = 2**63 - 1
+    assert seen.admit(["a", "b", "a"], [0, 1, 2], [last, last - 1, last]) == [True, True, False]
+    name, value = segment_row(seen.changes().segments[0])
+    assert name
+    assert value

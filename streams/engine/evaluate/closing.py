@@ -128,7 +128,8 @@ class Closing:
         ends = [sums.next_change(self.store) for sums in self.windows]
         ends += [earlier.next_move(after_ms) for earlier in self.judge.earlier.values()]
         first = min([until_ms, *(end for end in ends if end is not None and end > after_ms)])
-        return (yield from self.judge.tiers.next_due(first))
+        due = yield from self.judge.tiers.next_due(first)
+        return max(due, after_ms + MINUTE_MS)  # a clock that ran out before, by another catalogue, is due now
 
     def pass_by(self, end_ms: int) -> Steps[None]:
         """Come to a pane end before which nothing can change."""

@@ -91,7 +91,7 @@ class Evaluation:
     @property
     def settled(self) -> bool:
         """Whether the fold stands between two records, where it can be committed."""
-        return self._work is None
+        return self._work is None and not self._made
 
     def fold(self, offset: int, timestamp_ms: int, value: bytes) -> None:
         """Take one record of the cells topic, in the order of the log; StateError when it cannot be read.
