@@ -128,7 +128,10 @@ class MarkTable:
         self._live += len(marks)
 
     def _make_room(self, marks: Marks) -> bool:
-        """For distinct marks: let every region keep a place that was never taken: there a search ends. True: marks have moved."""
+        """For distinct marks: let every region keep a place that was never taken, where a search ends.
+
+        True: marks have moved.
+        """
         moved = False
         while self._live + len(marks) > _DENSE * len(self._marks):
             self._grow()
