@@ -27,8 +27,6 @@ from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import CatalogueAdopted, PartSetAside, TierChanged
 from streams.transport import Records
 
-#: keys of changelog rows whose bodies never change
-_IMMUTABLE = (b"cells|",)
 #: respond is told this often how far has been judged
 _TICK_MS = 5_000
 #: records that are decoded before others have the loop
@@ -95,7 +93,7 @@ class EvaluateStage(Stage[Evaluation]):
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
         owner = self.wiring.new_owner()
-        rows = VersionedRows(owner.encode(), immutable=_IMMUTABLE)
+        rows = VersionedRows(owner.encode())
         await self.read_rows(tp, rows.apply)
         fold = Evaluation.restore(rows, owner)
         self._written, self._prepared, self._pending = fold.version, None, []

@@ -4,10 +4,12 @@ A row is a key with the body it has from a version on. A version is the offset i
 fold that wrote it had counted.
 
 Writing order: rows, then the commit row that names the version they belong to. A crash in between leaves
-rows *ahead* of the last commit; so each mutable row also carries the body it had at the commit before. The
-changelog key ends in the owner's id: an owner that wakes after its time writes beside, not over, its
+rows *ahead* of the last commit; so each mutable row also carries the body that its owner has overwritten.
+The changelog key ends in the owner's id: an owner that wakes after its time writes beside, not over, its
 successor's rows. A commit names, for each earlier owner whose rows it builds on, the version up to which
 they hold: what such an owner wrote ahead of that, before or after its end, is not a part of the state.
+Such an owner may still write a row that its successor has deleted, with the body that it had before. So the
+row that says `deleted` stays as long as an owner counts who had that row.
 A commit also says how many owners there were before: that of a successor counts, however far a former
 owner comes in the log. And one thing is asked of an owner: after a commit it writes nothing newer until
 it knows that it was still the owner then. Its successor may build on the commit before, which a row carries
@@ -81,8 +83,6 @@ def _length(body: bytes | None) -> int:
 class VersionedRows:
     """The rows of one partition of a changelog: filled by recovery, then written through by its owner.
 
-    Of rows whose key begins with one of `immutable` nothing is remembered: their bodies never change.
-
     >>> rows = VersionedRows(b"a")
     >>> first = rows.put(b"x", b"1", 10)
     >>> done = rows.commit(b"{}", 10)
@@ -95,17 +95,19 @@ class VersionedRows:
     ({b'x': b'1'}, 10)
     """
 
-    def __init__(self, owner: bytes, *, immutable: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, owner: bytes) -> None:
         self.owner = owner
-        self._immutable = immutable
         self.version = -1
         self.commit_body: bytes | None = None
         self._read: dict[bytes, dict[bytes, bytes]] = {}
         self._bodies: dict[bytes, bytes] = {}
+        #: what is in our own rows as of the last confirmed commit
         self._committed: dict[bytes, Version] = {}
         self._dirty: dict[bytes, Version] = {}
         self._owners: dict[bytes, set[bytes]] = {}
         self._retired: dict[bytes, None] = {}
+        #: deleted rows that were found: who says so
+        self._deleters: dict[bytes, bytes] = {}
         self._unconfirmed = False
         #: owners before this one
         self._claim = 0
@@ -134,23 +136,29 @@ class VersionedRows:
         for name, by_owner in read.items():
             self._owners[name] = set(by_owner)
             self._settle(name, by_owner)
-        living = {owner for owners in self._owners.values() for owner in owners}
-        self._trusted = {owner: version for owner, version in self._trusted.items() if owner in living}
+        self._keep_what_counts()
 
     def _settle(self, name: bytes, by_owner: dict[bytes, bytes]) -> None:
         versions = [
-            version
+            (version.number, owner, version.body)
             for owner, value in by_owner.items()
             for version in decode_row(value)
             if version.number <= self._trusted.get(owner, _NO_VERSION)
         ]
-        newest = max(versions, key=lambda version: version.number, default=None)
-        if newest is None or newest.body is None:
-            self._retired[name] = None
-        else:
-            self._bodies[name] = newest.body
-            if not name.startswith(self._immutable):
-                self._committed[name] = newest
+        _, deleter, body = max(versions, key=lambda version: version[0], default=(0, b"", None))
+        if body is not None:
+            self._bodies[name] = body
+            return
+        self._retired[name] = None
+        if deleter:
+            self._deleters[name] = deleter
+
+    def _keep_what_counts(self) -> None:
+        """Trust owners of rows that have a body, and who deleted what one of these could write again."""
+        counts = {owner for name in self._bodies for owner in self._owners[name]} & self._trusted.keys()
+        self._deleters = {name: deleter for name, deleter in self._deleters.items() if counts - {deleter}}
+        counts |= set(self._deleters.values())
+        self._trusted = {owner: version for owner, version in self._trusted.items() if owner in counts}
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every row as of the committed version; may be read once, then the bodies are let go."""
@@ -171,7 +179,6 @@ class VersionedRows:
         """
         self._retired[key] = None
         if not mutable:
-            self._committed.pop(key, None)
             return None
         return self._write(key, Version(version, None), mutable=True)
 
@@ -184,8 +191,6 @@ class VersionedRows:
             self._retired.pop(key, None)
         if mutable:
             self._dirty[key] = now
-        else:
-            self._committed.pop(key, None)
         return key + _SEPARATOR + self.owner, encode_row(now, before)
 
     def commit(self, body: bytes, version: int) -> tuple[bytes, bytes]:
@@ -197,7 +202,7 @@ class VersionedRows:
 
     def confirmed(self) -> list[tuple[bytes, None]]:
         """After the commit is confirmed and acknowledged: the tombstones of what was deleted before it, for
-        every owner seen."""
+        every owner seen but one who must go on saying so."""
         self._unconfirmed = False
         self._committed.update(self._dirty)
         self._dirty = {}
@@ -206,5 +211,11 @@ class VersionedRows:
         for name in retired:
             self._committed.pop(name, None)
             owners = self._owners.pop(name, set())
+            deleter = self._deleters.pop(name, None)
+            if self.owner in owners and owners & self._trusted.keys():
+                deleter = self.owner
+            if deleter is not None:
+                self._owners[name] = {deleter}
+                owners = owners - {deleter}
             tombstones.extend((name + _SEPARATOR + owner, None) for owner in sorted(owners))
         return tombstones

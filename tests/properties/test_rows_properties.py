@@ -1,6 +1,6 @@
 """Any interleaving of writes, commits, crashes and zombies reads back as a plain dictionary does."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.engine.rows import VersionedRows
@@ -27,8 +27,20 @@ class Zombie:
         self.rows, self.tombstones = rows, tombstones
 
 
-@settings(max_examples=300, deadline=None)
+def steps_of(text: str) -> list[tuple[str, bytes, bytes]]:
+    """One step a line: what, key, body."""
+    return [
+        (what, key.encode(), body.encode())
+        for what, key, body in (f"{line.strip()}//".split("/")[:3] for line in text.split(","))
+    ]
+
+
+@settings(max_examples=500, deadline=None)
 @given(st.lists(step, max_size=40))
+@example(steps_of("put/b/x, commit, crash, delete/b, commit, put/a, zombie puts/b, commit"))
+@example(
+    steps_of("put/a, put/b, commit, crash, delete/a, crash, delete/b, zombie puts/b, commit, commit, crash")
+)
 def test_rows_read_back_as_the_dictionary_of_the_last_commit(steps: list[tuple[str, bytes, bytes]]) -> None:
     rows = VersionedRows(b"0")
     log: list[tuple[bytes, bytes | None]] = [rows.commit(b"{}", 0), *rows.confirmed()]

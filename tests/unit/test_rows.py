@@ -49,7 +49,7 @@ def test_the_newest_commit_of_all_owners_decides() -> None:
     assert (dict(last.items()), last.version, last.commit_body) == ({b"x": b"2"}, 8, b"two")
 
 
-def test_a_deleted_row_is_gone_and_its_tombstones_cover_every_owner() -> None:
+def test_a_deleted_row_is_gone_and_its_tombstones_cover_every_owner_but_who_says_so() -> None:
     first = VersionedRows(b"a")
     log = [first.put(b"x", b"1", 5), first.commit(b"{}", 5)]
     first.confirmed()
@@ -59,7 +59,7 @@ def test_a_deleted_row_is_gone_and_its_tombstones_cover_every_owner() -> None:
     assert deletion is not None
     log += [deletion, heir.commit(b"{}", 7)]
     assert dict(read_back(*log).items()) == {}
-    assert heir.confirmed() == [(b"x\x00a", None), (b"x\x00b", None)]
+    assert heir.confirmed() == [(b"x\x00a", None)]
 
 
 def test_a_deletion_that_was_not_committed_did_not_happen() -> None:
@@ -91,7 +91,7 @@ def test_an_immutable_row_needs_no_record_to_be_deleted_only_its_tombstones() ->
 def test_an_immutable_row_that_was_read_back_is_deleted_by_its_tombstones() -> None:
     first = VersionedRows(b"a")
     log = [first.put(b"p|1", b"cells", 5, mutable=False), first.commit(b"{}", 5)]
-    heir = VersionedRows(b"b", immutable=(b"p|",))
+    heir = VersionedRows(b"b")
     for key, value in log:
         heir.apply(key, value)
     heir.recover()
@@ -178,3 +178,68 @@ def test_a_former_owner_further_in_the_log_does_not_undo_what_its_successor_let_
     log += [deletion, heir.commit(b"two", 7), *heir.confirmed()]
     last = read_back(*log, first.commit(b"stale", 9))
     assert (last.version, last.commit_body, dict(last.items())) == (7, b"two", {b"y": b"1"})
+
+
+def succeeded(log: list[tuple[bytes, bytes | None]], owner: bytes, version: int) -> VersionedRows:
+    """The next owner, who has confirmed a first commit."""
+    rows = VersionedRows(owner)
+    for key, value in log:
+        rows.apply(key, value)
+    rows.recover()
+    log.append(rows.commit(b"{}", version))
+    log += rows.confirmed()
+    return rows
+
+
+def delete(rows: VersionedRows, log: list[tuple[bytes, bytes | None]], key: bytes, version: int) -> None:
+    """Delete a row, and confirm that."""
+    deletion = rows.delete(key, version)
+    assert deletion is not None
+    log += [deletion, rows.commit(b"{}", version)]
+    log += rows.confirmed()
+
+
+def test_a_former_owner_does_not_bring_back_what_its_successors_have_deleted() -> None:
+    #  a   put x, y @1, commit · · · · · · · · · put x @4
+    #  b                         delete x @3 ·             · c: commit @5
+    log: list[tuple[bytes, bytes | None]] = []
+    first = VersionedRows(b"a")
+    log += [first.put(b"x", b"1", 1), first.put(b"y", b"1", 1), first.commit(b"{}", 1), *first.confirmed()]
+    delete(succeeded(log, b"b", 2), log, b"x", 3)
+    log.append(first.put(b"x", b"zombie", 4))
+    assert dict(read_back(*log).items()) == {b"y": b"1"}
+    third = succeeded(log, b"c", 5)
+    log += [third.put(b"y", b"3", 6), third.commit(b"{}", 6), *third.confirmed()]
+    assert dict(read_back(*log).items()) == {b"y": b"3"}
+
+
+def test_a_body_that_was_taken_over_is_not_carried_along_by_who_did_not_write_it() -> None:
+    log: list[tuple[bytes, bytes | None]] = []
+    first = VersionedRows(b"a")
+    log += [first.put(b"x", b"1", 1), first.commit(b"{}", 1), *first.confirmed()]
+    second = succeeded(log, b"b", 2)
+    delete(succeeded(log, b"c", 3), log, b"x", 4)
+    key, value = second.put(b"x", b"zombie", 5)
+    assert decode_row(value) == [Version(5, b"zombie")]
+    assert dict(read_back(*log, (key, value)).items()) == {}
+
+
+def test_who_says_that_a_row_is_deleted_may_stop_when_nobody_counts_who_had_it() -> None:
+    log: list[tuple[bytes, bytes | None]] = []
+    first = VersionedRows(b"a")
+    log += [first.put(b"x", b"1", 1), first.put(b"y", b"1", 1), first.commit(b"{}", 1), *first.confirmed()]
+    second = succeeded(log, b"b", 2)
+    delete(second, log, b"x", 3)
+    keys = {key for key, _ in log}
+    assert (b"x\x00b", None) not in log
+    third = succeeded(log, b"c", 4)
+    log += [third.put(b"x", b"3", 5), third.commit(b"{}", 5), *third.confirmed()]
+    assert dict(read_back(*log).items()) == {b"x": b"3", b"y": b"1"}
+    delete(third, log, b"y", 6)
+    delete(third, log, b"x", 7)
+    assert dict(read_back(*log).items()) == {}
+    assert {key for key, value in log if value is None} > {b"x\x00a", b"y\x00a"}
+    succeeded(log, b"d", 8)
+    gone = {key for key, value in log if value is None}
+    assert {key for key in keys if key.startswith((b"x", b"y"))} <= gone
+    assert {b"x\x00c", b"y\x00c"} <= gone
