@@ -86,4 +86,7 @@ def test_a_close_in_steps_tells_what_a_close_in_one_go_tells(
     with small_steps():
         found = played(log, looks, commits, kills)
     assert everything(found) == everything(whole)
-    assert [outcome.end_ms for outcome in found] == [outcome.end_ms for outcome in whole]
+    ends = [outcome.end_ms for outcome in found]
+    assert ends == sorted(ends)
+    if not kills:  # an heir may pass by a pane end at which an expectation would have moved by nothing
+        assert ends == [outcome.end_ms for outcome in whole]
