@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from tests.faults.installation import SESSION_S, Installation, door_names
 from tests.faults.sinks import HOOK_MODES, INFLUX_MODES, MAIL_MODES
 from tests.servers.planwatch import STAGES
+from tests.servers.waiting import wait_until
 
 Harm = Callable[[Installation, Random], str]
 
@@ -73,8 +74,10 @@ def zombie(installation: Installation, rng: Random) -> str:
 
 
 def terminate(installation: Installation, rng: Random) -> str:
-    """SIGTERM: it finishes, writes and leaves, within ten seconds."""
+    """SIGTERM: it finishes, writes and leaves, within ten seconds; once it has begun."""
     host, name = _victim(installation, rng)
+    stage = installation.stages[host, name]
+    wait_until(lambda: " worker_started " in stage.output() or not stage.alive, f"{host}/{name} has begun")
     installation.take_down(host, name, kill=False)
     code = installation.stages[host, name].exit_code
     if code != 0:
