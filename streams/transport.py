@@ -5,6 +5,7 @@ also commits explicit offsets: the stages acknowledge by the stamp of their own 
 messages. What it knows of positions is asked of the broker, not remembered.
 """
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, cast
 
@@ -18,25 +19,51 @@ from faust.types import TP, ConsumerMessage
 from schemas.errors import BrokerError
 
 SCHEME = "planwatch"
-#: how long a broker may hold back the answer to a fetch for which there is nothing yet
-FETCH_WAIT_MS = 100
 Records = list[ConsumerRecord]
 _REMEDY = "look at the broker; it is safe to start again"
 #: what the client raises for a partition that is being shared out anew
 _MOVING = (IllegalStateError, AssertionError)
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread of the client, whose fetches wait for records no longer than a moment.
+class FetchPace:
+    """How long a broker may hold back the answer to a fetch for which there is nothing yet.
 
-    The client has one request at a time under way to a broker. With Faust's 1.5 s whatever else is asked, an
-    end, a beginning, or the records of a partition that has some, waits that long behind a fetch of others
-    that have none.
+    The client has one request at a time under way to a broker. Whatever else is asked, an end, a beginning,
+    or the records of a partition that has some, waits behind a fetch of partitions that have none. So waits
+    are short while partitions are taken over, and where one of several has records; else long, which costs
+    an idle process nothing. Times are in seconds of any one clock.
+
+    >>> pace = FetchPace(0)
+    >>> [pace.wait_ms(now_s, heard=now_s == 60, partitions=2) for now_s in (1, 59, 60, 60.5, 62)]
+    [100, 1500, 100, 100, 1500]
+    >>> pace.wait_ms(70, heard=True, partitions=1)
+    1500
     """
+
+    SHORT_MS, LONG_MS = 100, 1500
+    _BEGINNING_S, _BUSY_S = 10.0, 1.0
+
+    def __init__(self, now_s: float) -> None:
+        self.begin(now_s)
+        self._heard_s = -self._BUSY_S
+
+    def begin(self, now_s: float) -> None:
+        """Partitions are being taken over from now on."""
+        self._begun_s = now_s
+
+    def wait_ms(self, now_s: float, *, heard: bool, partitions: int) -> int:
+        """For the next fetches; `heard`: the last poll brought records."""
+        self._heard_s = now_s if heard else self._heard_s
+        busy = partitions > 1 and now_s - self._heard_s < self._BUSY_S
+        return self.SHORT_MS if busy or now_s - self._begun_s < self._BEGINNING_S else self.LONG_MS
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread of the client, which begins with short waits."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_wait_ms = FetchPace.SHORT_MS
         return consumer
 
 
@@ -51,6 +78,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.delivered: dict[TP, int] = {}
         self.sought: dict[TP, int | None] = {}
+        self._pace = FetchPace(time.monotonic())
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -59,7 +87,10 @@ class Consumer(driver.Consumer):
         """Yield for each partition one message whose value is every record of this poll."""
         generation = self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
-        if not records or self.should_stop:
+        if self.should_stop:
+            return
+        self._set_pace(heard=bool(records))
+        if not records:
             return
         if not self._may_go_on(generation):
             await self._seek_back()
@@ -71,6 +102,13 @@ class Consumer(driver.Consumer):
                 message = self._to_batch(tp, cast(Any, batch))
                 self.delivered[tp] = message.offset
                 yield tp, message
+
+    def _set_pace(self, *, heard: bool) -> None:
+        fetcher = self._thread._ensure_consumer()._fetcher
+        if fetcher is not None:
+            partitions = len(self.assignment())
+            wait_ms = self._pace.wait_ms(time.monotonic(), heard=heard, partitions=partitions)
+            fetcher._fetch_max_wait_ms = wait_ms
 
     def _may_go_on(self, generation: int) -> bool:
         """Between two batches the flow may have been stopped, or the partitions shared out anew."""
@@ -89,6 +127,7 @@ class Consumer(driver.Consumer):
         The client seeks only where something was acknowledged. What was fetched of another partition and
         given back would else be lost: reading would go on behind it.
         """
+        self._pace.begin(time.monotonic())
         await super().perform_seek()
         self.sought = {tp: offset or None for tp, offset in self._read_offset.items()}
         unknown = [tp for tp in self.assignment() if self.sought.get(tp) is None]
