@@ -95,7 +95,7 @@ def wait_counted(run: Run, records: int) -> None:
         return received == records and judged and not status["exporters"]["influx"]["waiting"]
 
     what = f"{run.shop.prefix}: {records} records counted and judged"
-    wait_until(counted, what, seconds=1200, pause_s=1)  # every answer is a look at all rules and scopes
+    wait_until(counted, what, seconds=1200, pause_s=5)  # every answer is a look at all rules and scopes
 
 
 def counts(run: Run) -> dict[str, int]:
