@@ -4,7 +4,8 @@ Only columns in which anything was counted are kept. A cell that is touched agai
 page packs it again later. Knows nothing of panes or of when to pack.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -39,6 +40,15 @@ class Leaves:
         return self._numbers[begin : begin + count]
 
 
+def _filled(cell: Cell, holes: Sequence[int]) -> Cell:
+    """A copy with a number where nothing is."""
+    filled = list(cell)
+    for at in holes:
+        if filled[at] is None:
+            filled[at] = _NOTHING
+    return filled
+
+
 class PackedCells:
     """Packed cells by their place; `leaves` are in order of place.
 
@@ -61,11 +71,13 @@ class PackedCells:
     def of(cls, cells: dict[Leaf, Cell], empty: Cell, leaves: Leaves) -> Self | None:
         """The cells packed; None when a number has more than 64 bits. `empty` is the cell of no event."""
         blank = np.array([_NOTHING if value is None else value for value in empty], dtype=np.int64)
-        rows = [[_NOTHING if value is None else value for value in cell] for cell in cells.values()]
+        holes = [at for at, value in enumerate(empty) if value is None]
+        rows = (_filled(cell, holes) for cell in cells.values()) if holes else cells.values()
         try:
-            values = np.array(rows, dtype=np.int64)
+            values = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(cells) * len(empty))
         except OverflowError:
             return None
+        values = values.reshape(len(cells), -1)
         columns = np.flatnonzero((values != blank).any(axis=0))
         return cls(leaves.same(cells), columns.tolist(), np.ascontiguousarray(values[:, columns]), empty)
 

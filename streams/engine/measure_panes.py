@@ -108,15 +108,16 @@ class Pane:
         return place
 
     def pack(self, page: LivePage, empty: Cell, leaves: Leaves) -> bool:
-        """Pack the cells of a page; False when one is too large for that."""
+        """Pack the cells of a page; False when one has a number that is too large for that."""
         packed = PackedCells.of(page.all_cells(), empty, leaves)
-        if packed is not None:
-            for leaf in page.cells:
-                del self.places[leaf]
-            page.packed, page.cells = packed, {}
-            begin = page.key.number * ROOM
-            self.packed.update(zip(packed.leaves, leaves.numbers(begin, len(packed.leaves)), strict=True))
-        return packed is not None
+        if packed is None:
+            return False
+        for leaf in page.cells:
+            self.places.pop(leaf, None)
+        page.packed, page.cells = packed, {}
+        begin = page.key.number * ROOM
+        self.packed.update(zip(packed.leaves, leaves.numbers(begin, len(packed.leaves)), strict=True))
+        return True
 
 
 class Panes:
@@ -201,10 +202,12 @@ class Panes:
         grain, start, known = page.key.grain, page.key.start_ms, page.key.known_ms
         key = PaneKey(_GRAINS[grain], start, known)
         pane = self.open(start) if grain == "m" and start == known else self._late.setdefault(key, Pane(key))
-        pane.add(page)
         self._restored += 1
-        if self._restored > self._loose and page.cells:
-            pane.pack(page, self._layout.empty, self._leaves)
+        is_loose = self._restored <= self._loose or not page.cells
+        if is_loose or not pane.pack(page, self._layout.empty, self._leaves):
+            pane.add(page)
+        else:
+            pane.pages[page.key.number] = page
 
     def _all(self) -> Iterator[Pane]:
         return chain(self.on_time.values(), self._late.values())

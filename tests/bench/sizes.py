@@ -19,6 +19,9 @@ GROWTH_EVENTS = _size("GROWTH_EVENTS", EVENTS // 4)
 RUNS = _size("RUNS", 3)
 #: cells that a takeover takes over
 CELLS = _size("CELLS", 1_000_000)
+#: cells and ids that memory is measured with
+MEMORY_CELLS = _size("MEMORY_CELLS", 10_000_000)
+IDS = _size("IDS", 10_000_000)
 #: seconds of each load that latency is measured under
 LATENCY_S = _size("LATENCY_S", 180)
 #: seconds that a worker is throttled

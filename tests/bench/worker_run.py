@@ -1,5 +1,7 @@
 """One run of Planwatch over topics that are full: everything counted anew, by processes of their own."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -78,7 +80,7 @@ def running(stages: Sequence[Stage]) -> Iterator[None]:
     finally:
         for stage in stages:
             if stage.alive:
-                stage.process.terminate()  # type: ignore[union-attr]
+                os.kill(stage.pid, signal.SIGTERM)
         for stage in stages:
             stage.terminate()
             stage.stop()
