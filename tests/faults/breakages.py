@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from agents import measure
 from agents.measure import MeasureStage
 from agents.respond import RespondStage
 from agents.stage import Stage
@@ -23,6 +24,7 @@ from streams.engine.measure_ids import SeenIds
 from streams.engine.measure_panes import LivePage
 from streams.engine.respond import Response
 from streams.engine.rows import VersionedRows
+from tests.faults import moments
 
 #: seconds before each step of a flush in which a kill may come
 _WIDE_S = 0.3
@@ -201,11 +203,12 @@ def late_by_the_watermark_of_others() -> None:
 
 @_breakage
 def silence_taken_for_idle() -> None:
-    """Whoever is looked at counts as silent for a minute, whatever waits in his partition."""
+    """Whoever is looked at, and that is often, counts as silent for a minute, whatever waits for him."""
 
     async def at_rest(_self: Any, _tp: Any, _end: int) -> bool:
         return True
 
+    measure._IDLE_CHECK_S = 0.1
     _instead(MeasureStage, "at_rest", lambda _: at_rest)
     _instead(MeasureStage, "_silence_ms", lambda _: lambda _self, _tp: 60_000)
 
@@ -248,6 +251,7 @@ def _less(cell: list[int | None], known: list[int | None] | None) -> list[int | 
 
 
 if __name__ == "__main__":
+    moments.watch()
     for told in os.environ["FAULTS_BREAKAGE"].split(","):
         (BREAKAGES | AIDS)[told]()
     main()

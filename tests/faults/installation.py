@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from tests.faults.moments import VARIABLE
 from tests.faults.poison import TOO_LARGE
 from tests.faults.sinks import BUCKET, FINAL, SECRET, TOKEN, Sinks
 from tests.servers.kafka import KafkaCluster
@@ -90,6 +91,10 @@ class Installation:
         """The brokers, by no network that can be harmed."""
         return self.kafka.bootstrap
 
+    def moment(self, host: str) -> Path:
+        """The file in which a host's measure is told when to be struck."""
+        return self.folder / f"{host}.moment"
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """The input topics."""
@@ -117,7 +122,7 @@ class Installation:
             disk.mkdir(parents=True)
             if "evaluate" in shape.stages:
                 self._mount(disk)
-            self._envs[host] = self._environment(doors[host])
+            self._envs[host] = self._environment(doors[host]) | {VARIABLE: str(self.moment(host))}
         self.command("topics", "apply")
         self._churn()
         stack.callback(self._stop_stages)
@@ -197,10 +202,13 @@ class Installation:
             self._down.discard(key)
             stage.launch()
 
-    def take_down(self, host: str, name: str, *, kill: bool) -> None:
-        """End a stage on purpose: nobody starts it again before `launch`."""
+    def take_down(
+        self, host: str, name: str, *, kill: bool, when: Callable[[], object] = lambda: None
+    ) -> None:
+        """End a stage on purpose, once `when` has returned: nobody starts it again before `launch`."""
         with self._lock:
             self._down.add((host, name))
+        when()
         stage = self.stages[host, name]
         if kill:
             stage.kill()

@@ -1,9 +1,11 @@
 """The suite sees what it is there to see: every deliberate breakage makes it fail, the aids alone do not."""
 
+import signal
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ import pytest
 from tests.faults import breakages
 from tests.faults.harm import Fault, let_pass
 from tests.faults.installation import HOSTS, SESSION_S, Installation, Shape
+from tests.faults.moments import STEPS, Moment
 from tests.faults.trial import Diary, Trial, observe
 from tests.servers.kafka import KafkaCluster
 from tests.servers.waiting import ServerError, wait_until
@@ -27,20 +30,27 @@ _begun: set[str] = set()
 _QUICK = (("KAFKA__SESSION_TIMEOUT_S", 1.5), ("KAFKA__HEARTBEAT_S", 0.3))
 
 
-def _kill(stage: str) -> Fault:
-    """Killed while it works, started again, and left to work for a while where it can."""
+def _kill(stage: str, step: str = "") -> Fault:
+    """Killed while it works, before a `step` of a flush if one is named, and started again."""
 
     def harm(installation: Installation, _: object) -> str:
         for host in installation.shape.hosts:
             if installation.prefix not in _begun:
                 _wait_for(installation, stage, _BEGIN_S)
             _begun.add(installation.prefix)
-            installation.take_down(host, stage, kill=True)
+            installation.take_down(host, stage, kill=True, when=partial(_strike, installation, host, step))
             installation.launch(host, stage)
             _wait_for(installation, stage, _BACK_S)
         return stage
 
     return Fault("kill", harm, "stage")
+
+
+def _strike(installation: Installation, host: str, step: str, by: signal.Signals = signal.SIGKILL) -> None:
+    """Let it be struck; what is broken may never come there."""
+    with suppress(ServerError):
+        if step:
+            Moment(step, by).strike(installation.moment(host), _BEGIN_S)
 
 
 def _wait_for(installation: Installation, stage: str, seconds: float) -> None:
@@ -51,14 +61,19 @@ def _wait_for(installation: Installation, stage: str, seconds: float) -> None:
 
 def _works(installation: Installation, stage: str) -> bool:
     found = installation.active(stage)
-    return found is not None and (stage != "measure" or bool(found[1]["partitions"]))
+    if found is None:
+        return False
+    if stage == "respond":
+        return bool(found[0].json("/incidents")["incidents"])
+    return stage != "measure" or bool(found[1]["partitions"])
 
 
 def _zombie_then_kill(installation: Installation, _: object) -> str:
-    """The owner sleeps while another takes over; that one stands still while the first wakes and writes what
-    it had in hand, and dies before it could write anything newer.
+    """The owner falls asleep over a flush while another takes over; that one stands still while the first
+    wakes and writes what it had in hand, and dies before it could write anything newer.
     """
     first, second = (installation.stages[host, "measure"] for host in HOSTS)
+    _strike(installation, HOSTS[0], "_write_rows", signal.SIGSTOP)
     first.pause()
     let_pass(SESSION_S + 5.0)
     second.pause()
@@ -87,16 +102,16 @@ class Case(NamedTuple):
 
 _ZOMBIES = (Fault("zombie, then kill", _zombie_then_kill, "stage"),) * 2
 CASES = (
-    Case("acknowledged_before_the_changelog", ("slow_writes",)),
-    Case("acknowledged_out_of_order", ("slow_writes",)),
+    Case("acknowledged_before_the_changelog", ("slow_writes",), (_kill("measure", "_write_rows"),) * 3),
+    Case("acknowledged_out_of_order", ("slow_writes",), (_kill("measure", "_write_rows"),) * 3),
     Case("stamp_ignored", ("nothing_acknowledged",)),
     Case("no_ownership_id", ("slow_writes",), _ZOMBIES, hosts=HOSTS),
     Case("last_record_instead_of_highest_stamp", ("slow_writes",), _ZOMBIES, hosts=HOSTS),
     Case("agent_error_acknowledged", faults=()),
-    Case("duplicate_without_the_offset", ("slow_writes",)),
+    Case("duplicate_without_the_offset", ("slow_writes",), (_kill("measure", "_write_ledger"),) * 3),
     Case("dedupe_index_not_restored"),
     Case("ledger_not_restored"),
-    Case("sent_after_the_acknowledgement", ("slow_writes",)),
+    Case("sent_after_the_acknowledgement", ("slow_writes",), (_kill("measure", "_write_pages"),) * 3),
     Case("late_by_the_watermark_of_others", faults=()),
     Case("silence_taken_for_idle", stages=("measure", "evaluate")),
     Case("incidents_only_in_memory", (), (_kill("respond"),) * 3, ("measure", "evaluate", "respond")),
@@ -104,7 +119,7 @@ CASES = (
 )
 CONTROLS = (
     Case("", ("slow_writes", "nothing_acknowledged"), _ZOMBIES, hosts=HOSTS),
-    Case("", ("slow_writes",), (_kill("measure"),) * 3),
+    Case("", ("slow_writes",), tuple(_kill("measure", step) for step in STEPS)),
 )
 
 
