@@ -5,10 +5,12 @@ Each stage's modules are imported only in its own process.
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from agents.stage import Stage
+from schemas.records import ClosedPeriod
 from streams.app import Wiring, wire
 from streams.exporters import Deps, Exporters, Snapshot, make_exporters
 from streams.exporters.prometheus import IncidentsCollector, LedgersCollector
@@ -84,7 +86,11 @@ async def _evaluate(parts: Parts) -> Stage[Any]:
             return None
         return Snapshot(fold.figures_now(), fold.tiers(), fold.catalogue.rank, fold.frontier_ms)
 
-    exporters = make_exporters(parts.wiring.settings, Deps(parts.telemetry, parts.health, snapshot))
+    async def write_again(periods: Sequence[ClosedPeriod]) -> None:
+        await stage.ask_again(periods)
+
+    deps = Deps(parts.telemetry, parts.health, snapshot, write_again)
+    exporters = make_exporters(parts.wiring.settings, deps)
     parts.exporters = exporters
     stage = EvaluateStage(parts.wiring, parts.page.port, parts.health, parts.telemetry, exporters)
     await exporters.start()

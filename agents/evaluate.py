@@ -16,7 +16,7 @@ from faust.types import TP
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.errors import LogTruncatedError
-from schemas.records import Tick, Transition
+from schemas.records import ClosedPeriod, Rewrite, Tick, Transition
 from streams.app import Wiring
 from streams.engine.evaluate import Evaluation, Outcome, Problem
 from streams.engine.figures import Figures
@@ -106,6 +106,15 @@ class EvaluateStage(Stage[Evaluation]):
         for problem in fold.problems():  # an alert that was not yet in the inbox when the process ended
             self._alert_aside(problem, on=True)
         await self._advance(fold)
+
+    async def lost(self, tp: TP) -> None:
+        """What exporters still hold may be overtaken by what the next owner hands them."""
+        await self.exporters.hand_over()
+
+    async def ask_again(self, periods: Sequence[ClosedPeriod]) -> None:
+        """Ask whoever owns the figures, through the log, for those of closed periods."""
+        record = Rewrite(periods=list(periods)).model_dump_json().encode()
+        await self.sender.confirmed([await self.sender.send(self.names.cells, record, key=b"rewrite")])
 
     async def receive(self, tp: TP, fold: Evaluation, records: Records) -> None:
         """Fold a poll and judge what it closed."""
@@ -199,6 +208,7 @@ class EvaluateStage(Stage[Evaluation]):
         with suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_S):
                 await self._finish()
+        await self.exporters.hand_over()
         await super().stop()
 
     async def _finish(self) -> None:
@@ -228,7 +238,9 @@ class EvaluateStage(Stage[Evaluation]):
             await self.sender.rows(changelog, tp.partition, prepared.rows)
             await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
             prepared.is_written = True
+        landed = self.exporters.landed()
         if await self.acknowledge(tp, fold, prepared.replay_from):
+            self.exporters.sure(landed)
             self._prepared, self._written = None, prepared.version
             self._committed_ms = self.wiring.clock.now_ms()
             await self.sender.rows(changelog, tp.partition, fold.confirmed())

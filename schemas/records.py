@@ -63,6 +63,25 @@ class LayoutRecord(Model):
     dimensions: list[str]
 
 
+class ClosedPeriod(Model):
+    """A calendar window at the end of its period. `scope` None: all that have content in it."""
+
+    window: str
+    end_ms: EpochMs
+    scope: Scope | None
+
+
+class Rewrite(Model):
+    """Points of these reached a sink although their writer's time was over: the owner writes them again.
+
+    A point of a closed period is the only one that is ever written with another value than before, and a sink
+    keeps the last: what came late from a former owner may stand where a newer value stood.
+    """
+
+    type: Literal["rewrite"] = "rewrite"
+    periods: list[ClosedPeriod]
+
+
 class CatalogueRecord(Model):
     """From here on the fold uses this catalogue."""
 
@@ -233,7 +252,9 @@ class Card(Model):
     link_title: str
 
 
-CellsRecord = Annotated[Ledger | Roster | LayoutRecord | CatalogueRecord, Field(discriminator="type")]
+CellsRecord = Annotated[
+    Ledger | Roster | LayoutRecord | CatalogueRecord | Rewrite, Field(discriminator="type")
+]
 InboxRecord = Annotated[
     Transition | SelfAlert | Tick | Acknowledge | Solve | Report | Silence | Receipt | CatalogueRecord,
     Field(discriminator="type"),

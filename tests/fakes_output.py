@@ -2,10 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from schemas.errors import StateError
+from schemas.records import ClosedPeriod
 from streams.engine.figures import Figure
+from streams.exporters.base import WriteAgain
 from streams.exporters.influx.exporter import InfluxExporter
 from streams.exporters.influx.pauses import Pauses
 from streams.exporters.influx.transport import Reply
@@ -41,6 +44,19 @@ class FakeInflux:
         self.closed = True
 
 
+class Asked:
+    """Keeps the closed periods that were asked for again; fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.periods: list[ClosedPeriod] = []
+        self.failing = False
+
+    async def __call__(self, periods: Sequence[ClosedPeriod]) -> None:
+        if self.failing:
+            raise StateError("no broker")
+        self.periods += periods
+
+
 def figure(number: int, region: str = "East", kpi: str = "revenue") -> Figure:
     """A figure that is told from others by its time and value."""
     return Figure(kpi, "1h", "region", (("region", region),), 60_000 * number, float(number), None)
@@ -63,12 +79,14 @@ def exporter_of(
     health: Health | None = None,
     telemetry: Telemetry | None = None,
     patience_s: float = 0.2,
+    write_again: WriteAgain | None = None,
 ) -> InfluxExporter:
     """An exporter on the fake, with pauses of a few milliseconds."""
     return InfluxExporter(
         settings,
         telemetry or Telemetry("evaluate", process=False),
         health or Health(),
+        write_again or Asked(),
         transport=transport,
         pauses=Pauses(first_s=0.004),
         patience_s=patience_s,

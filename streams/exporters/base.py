@@ -4,10 +4,10 @@ Decides the names and the cleaning that all exporters share. Refuses to know any
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from schemas.records import Transition
+from schemas.records import ClosedPeriod, Transition
 from streams.engine.figures import Figure
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
@@ -30,12 +30,20 @@ class Snapshot(NamedTuple):
     frontier_ms: int | None
 
 
+WriteAgain = Callable[[Sequence[ClosedPeriod]], Awaitable[None]]
+
+
 class Deps(NamedTuple):
-    """What an exporter is given. `snapshot()` is None while this process is not the ready owner."""
+    """What an exporter is given. `snapshot()` is None while this process is not the ready owner.
+
+    `write_again` asks whoever owns the figures to hand these periods over again; it may raise, and be tried
+    again later.
+    """
 
     telemetry: Telemetry
     health: Health
     snapshot: Callable[[], Snapshot | None]
+    write_again: WriteAgain
 
 
 class Exporter(Protocol):
@@ -53,6 +61,12 @@ class Exporter(Protocol):
     def put_transitions(self, transitions: Sequence[Transition], rank: Rank, version: int) -> None: ...
 
     def safe_version(self) -> int: ...
+
+    def landed(self) -> int: ...
+
+    def sure(self, landed: int) -> None: ...
+
+    async def hand_over(self) -> None: ...
 
     async def settle(self, version: int) -> None: ...
 

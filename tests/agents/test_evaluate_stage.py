@@ -9,7 +9,7 @@ from faust.types import TP
 
 from agents.evaluate import EvaluateStage
 from schemas.errors import LogTruncatedError
-from schemas.records import CatalogueRecord, Ledger, Roster
+from schemas.records import CatalogueRecord, ClosedPeriod, Ledger, Roster
 from streams.app import Wiring
 from streams.catalogue import default_folder, load_catalogue
 from streams.clock import SettableClock
@@ -31,6 +31,7 @@ class FakeExporters:
     def __init__(self) -> None:
         self.safe = 2**62
         self.figures = 0
+        self.told: list[str] = []
 
     def put(self, figures, version: int) -> None:
         self.figures += len(figures)
@@ -41,6 +42,15 @@ class FakeExporters:
         return self.safe
 
     async def pace(self) -> None: ...
+
+    def landed(self) -> list[int]:
+        return [self.figures]
+
+    def sure(self, landed: list[int]) -> None:
+        self.told.append(f"sure of {landed}")
+
+    async def hand_over(self) -> None:
+        self.told.append("hand over")
 
 
 class Bench:
@@ -197,6 +207,36 @@ async def test_others_have_the_loop_while_a_pane_closes_and_find_nothing_half_do
     await bench.stage.write()
     assert len(bench.producer.values(CHANGELOG)) > before
     assert bench.exporters.figures > 0
+
+
+async def test_exporters_are_sure_of_what_had_landed_before_an_acknowledgement_that_was_taken(
+    bench: Bench,
+) -> None:
+    bench.consumer.owner = False
+    await bench.begin()
+    await bench.stage.write()
+    assert bench.exporters.told == []
+    bench.consumer.owner = True
+    await bench.stage.write()
+    assert bench.exporters.told == [f"sure of [{bench.exporters.figures}]"]
+
+
+async def test_exporters_hear_that_the_partition_is_lost(bench: Bench) -> None:
+    await bench.stage.lost(CELLS)
+    assert bench.exporters.told == ["hand over"]
+
+
+async def test_closed_periods_are_asked_for_through_the_log_and_written_again(bench: Bench) -> None:
+    await bench.begin()
+    day = NOW_MS // 86_400_000 * 86_400_000 + 16 * 3_600_000  # the end of the day in Shanghai
+    ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=day + 120_000)
+    await bench.receive(ledger.model_dump_json().encode())
+    before = bench.exporters.figures
+    await bench.stage.ask_again([ClosedPeriod(window="day", end_ms=day, scope=None)])
+    (asked,) = bench.producer.values(CELLS.topic)
+    assert bench.exporters.figures == before
+    await bench.receive(asked)
+    assert bench.exporters.figures > before
 
 
 async def test_a_stage_without_its_partition_stands_by(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents import measure
+from agents.evaluate import EvaluateStage
 from agents.measure import MeasureStage
 from agents.respond import RespondStage
 from agents.stage import Stage
@@ -211,6 +212,16 @@ def silence_taken_for_idle() -> None:
     measure._IDLE_CHECK_S = 0.1
     _instead(MeasureStage, "at_rest", lambda _: at_rest)
     _instead(MeasureStage, "_silence_ms", lambda _: lambda _self, _tp: 60_000)
+
+
+@_breakage
+def covered_points_left() -> None:
+    """Nobody is asked to write again what points of a former owner have covered."""
+
+    async def nothing(_self: Any, _periods: Any) -> None:
+        pass
+
+    _instead(EvaluateStage, "ask_again", lambda _: nothing)
 
 
 @_breakage

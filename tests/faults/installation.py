@@ -245,6 +245,14 @@ class Installation:
                     return stage, status
         return None
 
+    def points_waiting(self) -> int:
+        """Points for InfluxDB that wait on any host."""
+        waiting = 0
+        for (_, name), stage in self.stages.items():
+            if name == "evaluate" and stage.alive:
+                waiting += stage.json("/status")["exporters"]["influx"]["waiting"]
+        return waiting
+
     def guest(self, host: str, name: str) -> Stage:
         """One more worker of a stage, on a host's network."""
         stage = _Broken(name, self._envs[host])
@@ -279,8 +287,17 @@ class Installation:
 
     def ends(self) -> dict[tuple[str, int], int]:
         """The offset that the next record of each source partition will have."""
+        return self._ends_of(
+            [TopicPartition(topic, n) for topic in self.inputs for n in range(self.shape.partitions)]
+        )
+
+    def end_of_cells(self) -> int:
+        """The offset that the next record of the cells topic will have."""
+        (end,) = self._ends_of([TopicPartition(f"{self.prefix}.cells.v1", 0)]).values()
+        return end
+
+    def _ends_of(self, parts: list[TopicPartition]) -> dict[tuple[str, int], int]:
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap.split(","), enable_auto_commit=False)
-        parts = [TopicPartition(topic, n) for topic in self.inputs for n in range(self.shape.partitions)]
         try:
             return {(part.topic, part.partition): end for part, end in consumer.end_offsets(parts).items()}
         finally:

@@ -85,6 +85,25 @@ def _zombie_then_kill(installation: Installation, _: object) -> str:
     return "measure"
 
 
+def _points_come_late(installation: Installation, _: object) -> str:
+    """Who judges dies while InfluxDB is away, with points on his disk; when he comes back with them, his
+    successor has corrected days again.
+    """
+    installation.ail("influx", "500")
+    let_pass(5.0)
+    owner = wait_until(lambda: installation.active("evaluate"), "somebody judges")[0]
+    host = next(host for host in HOSTS if installation.stages[host, "evaluate"] is owner)
+    installation.take_down(host, "evaluate", kill=True)
+    wait_until(lambda: installation.active("evaluate"), "somebody else judges")
+    let_pass(4.0)
+    installation.ail("influx", "ok")
+    wait_until(lambda: not installation.points_waiting(), "the successor's points are written")
+    installation.launch(host, "evaluate")
+    installation.stages[host, "evaluate"].wait_ready()
+    wait_until(lambda: not installation.points_waiting(), "the former owner's points are written")
+    return "evaluate"
+
+
 class Case(NamedTuple):
     """A breakage with the aids, faults and stages that let it show."""
 
@@ -97,10 +116,11 @@ class Case(NamedTuple):
     @property
     def title(self) -> str:
         """What it is called in the report."""
-        return self.name or " and ".join(self.aids)
+        return self.name or " and ".join(self.aids) or self.faults[0].name
 
 
 _ZOMBIES = (Fault("zombie, then kill", _zombie_then_kill, "stage"),) * 2
+_LATE_POINTS = (Fault("points come late", _points_come_late, "stage"),) * 2
 CASES = (
     Case("acknowledged_before_the_changelog", ("slow_writes",), (_kill("measure", "_write_rows"),) * 3),
     Case("acknowledged_out_of_order", ("slow_writes",), (_kill("measure", "_write_rows"),) * 3),
@@ -114,11 +134,13 @@ CASES = (
     Case("sent_after_the_acknowledgement", ("slow_writes",), (_kill("measure", "_write_pages"),) * 3),
     Case("late_by_the_watermark_of_others", faults=()),
     Case("silence_taken_for_idle", stages=("measure", "evaluate")),
+    Case("covered_points_left", (), _LATE_POINTS, ("measure", "evaluate"), HOSTS),
     Case("incidents_only_in_memory", (), (_kill("respond"),) * 3, ("measure", "evaluate", "respond")),
     Case("page_written_as_a_delta", faults=()),
 )
 CONTROLS = (
     Case("", ("slow_writes", "nothing_acknowledged"), _ZOMBIES, hosts=HOSTS),
+    Case("", (), _LATE_POINTS, ("measure", "evaluate"), HOSTS),
     Case("", ("slow_writes",), tuple(_kill("measure", step) for step in STEPS)),
 )
 

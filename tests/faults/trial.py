@@ -173,14 +173,19 @@ def settled(installation: Installation, load: Load, ends: Ends) -> dict[str, Any
 
 
 def _judged_up_to(installation: Installation, ends: Ends) -> int | None:
-    """The pane end up to which everything is judged, with no point waiting; None before all is counted."""
-    evaluate = installation.active("evaluate")
-    if evaluate is None or evaluate[1]["frontier_ms"] is None:
-        return None
-    ledgers = {(one["topic"], one["partition"]): one["stamp"] + 1 for one in evaluate[1]["ledgers"]}
-    if ledgers != ends or evaluate[1]["exporters"]["influx"]["waiting"]:
-        return None
-    return int(evaluate[1]["frontier_ms"])
+    """The pane end up to which everything is judged, with no point waiting anywhere; None before all is
+    counted, or what a former owner's points have covered is written again.
+    """
+    with suppress(OSError):
+        idle, asked = not installation.points_waiting(), installation.end_of_cells()
+        evaluate = installation.active("evaluate")
+        if not idle or evaluate is None or evaluate[1]["frontier_ms"] is None:
+            return None
+        ledgers = {(one["topic"], one["partition"]): one["stamp"] + 1 for one in evaluate[1]["ledgers"]}
+        is_done = ledgers == ends and evaluate[1]["version"] + 1 >= asked
+        if is_done and not evaluate[1]["exporters"]["influx"]["waiting"]:
+            return int(evaluate[1]["frontier_ms"])
+    return None
 
 
 def compacted(installation: Installation) -> dict[str, int]:

@@ -12,7 +12,7 @@ from streams.exporters.influx.pauses import Pauses
 from streams.exporters.influx.transport import InfluxTransport
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
-from tests.fakes_output import figure, line, output_settings, sample, until
+from tests.fakes_output import Asked, figure, line, output_settings, sample, until
 from tests.servers.influx_strict import StrictInflux
 
 
@@ -37,7 +37,9 @@ def exporter_for(
     settings: Settings, health: Health, telemetry: Telemetry, timeout_s: float = 5.0
 ) -> InfluxExporter:
     transport = InfluxTransport(settings.influx, timeout_s)
-    return InfluxExporter(settings, telemetry, health, transport=transport, pauses=Pauses(first_s=0.01))
+    return InfluxExporter(
+        settings, telemetry, health, Asked(), transport=transport, pauses=Pauses(first_s=0.01)
+    )
 
 
 async def bring(exporter: InfluxExporter, first: int, last: int) -> None:

@@ -15,7 +15,7 @@ from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import HAPPENINGS
 from streams.telemetry.metrics import expose
 from streams.web import StagePage
-from tests.fakes_output import until
+from tests.fakes_output import Asked, until
 from tests.servers.process import program
 from tests.servers.prometheus import Prometheus
 
@@ -29,7 +29,9 @@ class Stage:
         self.telemetry = Telemetry("evaluate")
         self.health = Health()
         self.figures: list[Figure] | None = []
-        PrometheusExporter(Settings(data_dir=folder), Deps(self.telemetry, self.health, self.snapshot))
+        PrometheusExporter(
+            Settings(data_dir=folder), Deps(self.telemetry, self.health, self.snapshot, Asked())
+        )
         self.telemetry.register("ledgers", LedgersCollector(list).collect)
         self.telemetry.register("incidents", IncidentsCollector(lambda: {"red": 1}).collect)
         self.page = StagePage("127.0.0.1", 0, self.telemetry, health=self.health)
@@ -92,7 +94,7 @@ async def test_figures_vanish_when_the_process_is_no_owner_any_more(
 def test_promtool_finds_nothing_wrong_with_any_stage(name: str, tmp_path: Path) -> None:
     telemetry = Telemetry(name)
     snapshot = Snapshot([figure("East", 1.0)], [("down", {}, "red", 0)], lambda _: 4, 1_790_000_040_000)
-    PrometheusExporter(Settings(data_dir=tmp_path), Deps(telemetry, Health(), lambda: snapshot))
+    PrometheusExporter(Settings(data_dir=tmp_path), Deps(telemetry, Health(), lambda: snapshot, Asked()))
     telemetry.register("ledgers", LedgersCollector(list).collect)
     telemetry.register("incidents", IncidentsCollector(lambda: {"red": 1}).collect)
     for kind in HAPPENINGS:

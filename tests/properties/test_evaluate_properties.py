@@ -11,6 +11,7 @@ from random import Random
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from schemas.records import ClosedPeriod, Rewrite
 from streams.engine.evaluate import Evaluation, Outcome
 from tests.evaluate_builders import (
     DAY,
@@ -251,3 +252,30 @@ def _tiers_of(records: list[tuple[int, int, bytes]]) -> list[object]:
     fold = Evaluation("b")
     run(records, fold)
     return list(fold.tiers())
+
+
+@settings(max_examples=40, deadline=None, phases=QUICK)
+@given(events, st.sets(st.integers(0, 40)), st.data())
+def test_what_is_written_again_is_what_was_written_last_and_changes_nothing_else(
+    drawn: Drawn, cuts: set[int], data: st.DataObject
+) -> None:
+    records = measured(build(drawn), cuts).log.records
+    ends = [MONDAY + days * DAY for days in (*range(-10, 4), 30)]
+    asked = [
+        ClosedPeriod(window=window, end_ms=end, scope=None)
+        for window in ("day", "week", "month", "quarter", "year", "24h")
+        for end in ends
+    ]
+    at = data.draw(st.integers(2, len(records)))
+    asks = (at, records[at - 1][1], Rewrite(periods=asked).model_dump_json().encode())
+    after = [(offset + 1, time, value) for offset, time, value in records[at:]]
+    fold = Evaluation("a")
+    before = run(records[:at], fold)
+    again, last = figures(run([asks], fold)), figures(before)
+    assert again == {name: last[name] for name in again}
+    frontier = fold.frontier_ms or 0
+    kept = frontier - 400 * DAY
+    closed = {n for n in last if n[1] in ("day", "week", "month") and kept < n[3] <= frontier}
+    due = {name for name in closed if name[3] in ends and name[0] == "orders" and last[name]}
+    assert {name for name in due if edge(name[1], name[3] + MINUTE) == name[3]} <= set(again)
+    assert figures([*before, *run(after, fold)]) == figures(run(records))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.records import Transition
 from streams.engine.figures import Figure
 from streams.exporters.base import LONGEST, label_value
-from streams.exporters.influx.lines import LineWriter, tag_value, transition_lines
+from streams.exporters.influx.lines import LineWriter, closed_period, tag_value, transition_lines
 
 
 def read_line(text: str) -> tuple[str, dict[str, str], dict[str, str], int]:
@@ -128,3 +128,33 @@ def _transition(tier: str, seq: int) -> Transition:
         since_ms=0,
         catalogue="c",
     )
+
+
+QUARTER = 900_000
+
+
+@given(
+    st.sampled_from(["day", "week", "month", "quarter", "year"]),
+    st.dictionaries(st.sampled_from(["region", "level", "kpi", "x_"]), st.text(max_size=200)),
+    st.integers(0, 2_000_000),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_a_point_at_the_end_of_a_period_is_known_again_by_its_line(
+    window: str, scope: dict[str, str], quarters: int, value: float
+) -> None:
+    pairs = tuple(scope.items())
+    found = closed_period(lines_of(Figure("k", window, "l", pairs, quarters * QUARTER, value, 1.0))[0])
+    assert found is not None
+    assert (found.window, found.end_ms) == (window, quarters * QUARTER)
+    assert found.scope is not None
+    assert set(found.scope) == set(scope)
+    for name, text in scope.items():
+        if label_value(text) == text and not text.endswith("\\") and not re.search(r"\\[,= ]", text):
+            assert found.scope[name] == text
+
+
+def test_other_points_are_of_no_closed_period() -> None:
+    rolling = Figure("k", "24h", "company", (), QUARTER, 1.0, None)
+    within = Figure("k", "day", "company", (), QUARTER + 60_000, 1.0, None)
+    assert [closed_period(line) for line in lines_of(rolling, within)] == [None, None]
+    assert closed_period('tier,level=company,rule=r rank=3.0,tier="red" 900000') is None

@@ -5,13 +5,14 @@ Finds the next pane end at which anything can change, so that silence costs noth
 windows and tiers to it. Knows nothing of the log: pages come already chosen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from schemas.base import Scope
 from schemas.catalogue import Catalogue
 from schemas.period import HOUR_MS, MINUTE_MS
+from schemas.records import ClosedPeriod
 from streams.decisions.verdict import Reason, reasons
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Columns, Rows, Table
@@ -25,6 +26,7 @@ from streams.engine.evaluate.pending import Entry
 from streams.engine.evaluate.plans import Problem, begun_with, make_plans
 from streams.engine.evaluate.reach import Reach
 from streams.engine.evaluate.reckoning import Reckoning
+from streams.engine.evaluate.rewriting import asked_for
 from streams.engine.evaluate.scopes import Leaves, Scopes
 from streams.engine.evaluate.settling import Settling
 from streams.engine.evaluate.since import Since
@@ -162,6 +164,11 @@ class Closing:
                 count = int((found == reason).sum())
                 if count:
                     yield plan.rule.id, reason.text, count
+
+    def write_again(self, periods: Iterable[ClosedPeriod], frontier_ms: int) -> Iterator[Outcome | None]:
+        """The figures of closed periods as they stand now; what is not closed, kept or known is left out."""
+        wanted = asked_for(periods, frontier_ms, self.plans.specs, self.scopes)
+        yield from self.reckoning.again(wanted, frontier_ms)
 
     def _everything(self) -> Bench:
         present = {window: sums.present(len(self.scopes)) for window, sums in enumerate(self.windows)}

@@ -84,6 +84,24 @@ class Reckoning:
             if len(at):
                 yield FigureBlock(name, end_ms, bench.labels, at, values, expected)
 
+    def again(self, periods: Mapping[tuple[int, int], Rows | None], end_ms: int) -> Iterator[Outcome | None]:
+        """Closed periods by (window, end) as they stand now, some scopes or all, each as an outcome."""
+        for (window, end), rows in sorted(periods.items()):
+            problems: list[Problem] = []
+            start = self._start(window, end)
+            if start is None:
+                continue
+            blocks = list(self._closed(window, start, rows, problems))
+            yield Outcome(end_ms, [], Figures(blocks), problems)
+
+    def _start(self, window: int, end: int) -> int | None:
+        """Where the period that ends here began, if one does and its days are kept."""
+        spec, calendar = self._windows[window].spec, self._store.calendar
+        if not isinstance(spec, ToDate):
+            return None
+        start = calendar.floor(spec.period, end - 1)
+        return start if start >= self._store.edge("d") and spec.closes(start, calendar) == end else None
+
     def _late(self, late: Mapping[tuple[int, int], Rows], problems: list[Problem]) -> Iterator[FigureBlock]:
         """Closed calendar periods that got late content, written again at their own end.
 
@@ -93,14 +111,26 @@ class Reckoning:
             spec, calendar = self._windows[window].spec, self._store.calendar
             if not isinstance(spec, ToDate) or start < self._store.edge("d"):
                 continue
+            yield from self._closed(window, start, rows, problems)
             end = spec.closes(start, calendar)
-            whole, begun = (WindowSums(spec, self._store.columns, calendar) for _ in range(2))
-            whole.rebuild(end, self._store, len(self._scopes))
-            yield from self._blocks_of(window, whole, rows, end, problems)
             day_after = self._store.scope_table("d", end)
             silent = rows if day_after is None else np.setdiff1d(rows, day_after.rows)
             if len(silent):
+                begun = WindowSums(spec, self._store.columns, calendar)
                 yield from self._blocks_of(window, begun, silent, end + MINUTE_MS, problems)
+
+    def _closed(
+        self, window: int, start: int, rows: Rows | None, problems: list[Problem]
+    ) -> Iterator[FigureBlock]:
+        """A closed period at its end; `rows` None: every scope that has content in it."""
+        spec, calendar = self._windows[window].spec, self._store.calendar
+        assert isinstance(spec, ToDate)
+        end = spec.closes(start, calendar)
+        whole = WindowSums(spec, self._store.columns, calendar)
+        whole.rebuild(end, self._store, len(self._scopes))
+        if rows is None:
+            rows = whole.present(len(self._scopes))
+        yield from self._blocks_of(window, whole, rows, end, problems)
 
     def _blocks_of(
         self, window: int, sums: WindowSums, rows: Rows, end_ms: int, problems: list[Problem]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from schemas.catalogue import Catalogue
 from schemas.errors import PlanwatchError
 from schemas.period import MINUTE_MS
-from schemas.records import CatalogueRecord, LayoutRecord, Ledger, Roster, Transition
+from schemas.records import CatalogueRecord, LayoutRecord, Ledger, Rewrite, Roster, Transition
 from streams.cells.layout import layout_of
 from streams.cells.page import Page
 from streams.engine.evaluate.closing import Closing
@@ -23,7 +23,7 @@ from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.succession import succeed
 from streams.windows.frontier import Frontier
 
-Record = Ledger | Roster | LayoutRecord | CatalogueRecord
+Record = Ledger | Roster | LayoutRecord | CatalogueRecord | Rewrite
 
 
 class State:
@@ -56,8 +56,12 @@ class State:
             self.frontier.enrol(record)
         elif isinstance(record, LayoutRecord):
             self.declare(record.id, record.measures, record.dimensions)
-        else:
+        elif isinstance(record, CatalogueRecord):
             yield from self._succeed(record.catalogue)
+        else:
+            if self.closing is not None and self.frontier_ms is not None:
+                yield from self.closing.write_again(record.periods, self.frontier_ms)
+            return  # a question: no time passes with it
         target = self.frontier.reached(timestamp_ms)
         if target is not None and self.closing is not None:
             yield from self._close_until(self.closing, target)

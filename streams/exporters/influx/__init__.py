@@ -1,8 +1,9 @@
 """Figures and transitions as points in InfluxDB, 1.8 and 2.x.
 
 `exporter.py` the queue and its worker, `delivery.py` what replies mean, `spill.py` points on disk,
-`lines.py` line protocol, `transport.py` the client. The package decides when points go out and what becomes
-of those that cannot; it refuses to know how a figure came about.
+`lines.py` line protocol, `transport.py` the client, `overtaken.py` what a successor must write again. The
+package decides when points go out and what becomes of those that cannot; it refuses to know how a figure came
+about.
 
 Delivery: at least once, in order, a point written again is the same point (same tags and time). `put` never
 waits. What the server does not take goes to the spill file, oldest first out, and from there again in order,
@@ -23,7 +24,7 @@ __all__ = ["EXPORTER", "InfluxExporter"]
 
 
 def _make(settings: Settings, deps: Deps) -> InfluxExporter:
-    return InfluxExporter(settings, deps.telemetry, deps.health)
+    return InfluxExporter(settings, deps.telemetry, deps.health, deps.write_again)
 
 
 def _render(figures: Sequence[Figure]) -> str:

@@ -12,11 +12,15 @@ from streams.engine.figures import Figure
 
 
 class Chunk(NamedTuple):
-    """What one `put` brought: figures not yet formatted, and lines that already are."""
+    """What one `put` brought: figures not yet formatted, and lines that already are.
+
+    `term` counts the ownerships of this process: an earlier one than the backlog's is a former one.
+    """
 
     version: int
     figures: Sequence[Figure]
     lines: Sequence[str]
+    term: int = 0
 
     @property
     def points(self) -> int:
@@ -40,11 +44,12 @@ class Flight:
 
 @dataclass
 class Backlog:
-    """A queue of at most `limit` points. `version` is the highest ever put."""
+    """A queue of at most `limit` points. `version` is the highest ever put, `term` the ownership now."""
 
     limit: int
     points: int = 0
     version: int = -1
+    term: int = 0
     _chunks: deque[Chunk] = field(default_factory=deque)
     _flights: list[Flight] = field(default_factory=list)
 
@@ -58,7 +63,7 @@ class Backlog:
         self.version = max(self.version, chunk.version)
         dropped = 0
         if chunk.points:
-            self._chunks.append(chunk)
+            self._chunks.append(chunk._replace(term=self.term))
             self.points += chunk.points
             while self.points > self.limit:
                 oldest = self._chunks.popleft()
@@ -82,6 +87,16 @@ class Backlog:
             self._flights.append(flight)
         return flight
 
+    def is_former(self, flight: Flight) -> bool:
+        """Whether any of it was put by an ownership that has ended."""
+        return any(chunk.term < self.term for chunk in flight.chunks)
+
+    @property
+    def holds_former(self) -> bool:
+        """Whether anything of an ownership that has ended waits or is on its way."""
+        waits = bool(self._chunks) and self._chunks[0].term < self.term
+        return waits or any(map(self.is_former, self._flights))
+
     def land(self, flight: Flight) -> None:
         """The flight is written or spilled; landing twice changes nothing."""
         if flight in self._flights:
@@ -104,7 +119,7 @@ class Backlog:
 
 
 def _split(chunk: Chunk, most: int) -> tuple[Chunk, Chunk]:
-    version, figures, lines = chunk
+    version, figures, lines, term = chunk
     spare = max(0, most - len(figures))
-    first = Chunk(version, figures[:most], lines[:spare])
-    return first, Chunk(version, figures[most:], lines[spare:])
+    first = Chunk(version, figures[:most], lines[:spare], term)
+    return first, Chunk(version, figures[most:], lines[spare:], term)

@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from schemas.errors import PlanwatchError
 from schemas.records import Transition
 from streams.engine.figures import Figure
-from streams.exporters.base import Rank
+from streams.exporters.base import Rank, WriteAgain
 from streams.exporters.influx.backlog import Chunk, Flight
 from streams.exporters.influx.delivery import SINK, Attempt, Delivery, Verdict
 from streams.exporters.influx.lines import transition_lines
+from streams.exporters.influx.overtaken import Overtaken
 from streams.exporters.influx.pauses import Pauses
 from streams.exporters.influx.report import Report
 from streams.exporters.influx.store import Store
@@ -43,6 +45,7 @@ class InfluxExporter:
         settings: Settings,
         telemetry: Telemetry,
         health: Health,
+        write_again: WriteAgain,
         *,
         transport: Transport | None = None,
         pauses: Pauses | None = None,
@@ -62,6 +65,7 @@ class InfluxExporter:
             queue=influx.queue,
             spill_bytes=influx.spill_mb * 1024 * 1024,
         )
+        self._overtaken = Overtaken(write_again)
         self._wake, self._go, self._to_disk = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._waiters = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,11 +77,15 @@ class InfluxExporter:
         if self._store.on_disk:
             self._wake.set()
         await self._transport.open()
-        self._tasks = [asyncio.create_task(self._keep(step)) for step in (self._send, self._guard)]
+        steps = (self._send, self._guard, self._tell)
+        self._tasks = [asyncio.create_task(self._keep(step)) for step in steps]
 
     async def stop(self, deadline_s: float = 5.0) -> None:
-        """Write what memory holds until the deadline, put the rest on disk, close."""
-        if self._tasks and not self._stuck:
+        """Write what memory holds until the deadline, put the rest on disk, close.
+
+        Of an ownership that has ended nothing more is written: nobody would hear of it.
+        """
+        if self._tasks and not self._stuck and not self._store.holds_former:
             await self._wait_safe(self._store.version, deadline_s)
         await self._store.at_rest(self._cancel)
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -97,6 +105,22 @@ class InfluxExporter:
     def safe_version(self) -> int:
         """Every point of this version or an older one is written or on disk; −1 before any."""
         return self._store.safe_version
+
+    def landed(self) -> int:
+        """How many batches the server has taken."""
+        return self._overtaken.landed
+
+    def sure(self, landed: int) -> None:
+        """The first so many batches were written while nobody else was the owner."""
+        self._overtaken.sure(landed)
+
+    async def hand_over(self) -> None:
+        """Ownership has ended: say which closed periods may show too old a value, or as soon as it goes."""
+        self._store.hand_over()
+        self._overtaken.hand_over()
+        with suppress(PlanwatchError, TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                await self._overtaken.tell()
 
     async def settle(self, version: int) -> None:
         """Return when `safe_version()` ≥ `version`: the server has 2 s, then the disk takes the points."""
@@ -164,6 +188,11 @@ class InfluxExporter:
             self._wake.clear()
 
     async def _fly(self, flight: Flight) -> None:
+        lines = flight.lines
+        await self._deliver(flight)
+        self._overtaken.land(lines, former=self._store.is_former(flight))
+
+    async def _deliver(self, flight: Flight) -> None:
         impatience = asyncio.get_running_loop().call_later(self._patience_s, self._to_disk.set)
         try:
             attempt = await self._delivery.attempt(flight.lines)
@@ -182,12 +211,15 @@ class InfluxExporter:
 
     async def _replay(self) -> None:
         lines, mark = await self._store.oldest(self._delivery.most)
-        while lines:
-            attempt = await self._delivery.attempt(lines)
-            lines = attempt.rest
-            if lines:
+        rest = lines
+        while rest:
+            attempt = await self._delivery.attempt(rest)
+            rest = attempt.rest
+            if rest:
                 await asyncio.sleep(self._failed(attempt))
         if mark is not None:
+            self._overtaken.land(lines, former=self._store.is_former(mark))
+            await self._overtaken.tell()  # before it is forgotten: whoever dies here does it again
             await self._store.forget(mark)
             self._report.replayed(mark.lines)
             self._well()
@@ -200,6 +232,10 @@ class InfluxExporter:
         self._to_disk.clear()
         if not await self._store.spill(self._delivery.most):
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _tell(self) -> None:
+        await self._overtaken.wait()
+        await self._overtaken.tell()
 
     async def _keep(self, step: Callable[[], Awaitable[None]]) -> None:
         """A mistake of ours costs the batch on its way, counted and logged, never the exporter."""

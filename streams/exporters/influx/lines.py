@@ -6,19 +6,26 @@ Source of the escaping: InfluxDB 1.8 and 2.x line protocol reference.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from schemas.records import Transition
+from schemas.period import CALENDAR, MINUTE_MS
+from schemas.records import ClosedPeriod, Transition
 from streams.engine.figures import Figure
-from streams.exporters.base import Pairs, Rank, label_name, label_value, level_of
+from streams.exporters.base import RESERVED, Pairs, Rank, label_name, label_value, level_of
 
 #: tag parts kept; beyond it they are made again
 HEADS = 50_000
 
 _ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _SPECIAL = ",= "
+#: a comma, or a blank, that ends something: `tag_value` lets no backslash stand before one that does
+_COMMA, _BLANK = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\) ")
+_ESCAPED = re.compile(r"\\([,= ])")
+#: in every time zone periods end at quarters of an hour
+PERIODS_MS = 15 * MINUTE_MS
 
 
 class Lines(NamedTuple):
@@ -80,6 +87,31 @@ def transition_lines(transitions: Sequence[Transition], rank: Rank) -> list[str]
         series = _series("tier", (("level", level_of(item.scope)), ("rule", item.rule)), pairs)
         lines.append(f'{series} rank={float(rank(item.tier))!r},tier="{item.tier}" {item.end_ms + item.seq}')
     return lines
+
+
+def closed_period(line: str) -> ClosedPeriod | None:
+    """The calendar window and scope of a figure at what may be a period's end; None for any other point.
+
+    Values that had to be cleaned stay as they were cleaned.
+
+    >>> closed_period(r"kpi,kpi=orders,level=region,region=Far\\ East,window=day value=2.0 86400000")
+    ClosedPeriod(window='day', end_ms=86400000, scope={'region': 'Far East'})
+    >>> closed_period("kpi,kpi=orders,level=company,window=day value=2.0 86460000") is None
+    True
+    """
+    at = line.rfind(" ")
+    end_ms = int(line[at + 1 :])
+    if end_ms % PERIODS_MS or not line.startswith("kpi,"):
+        return None
+    tags = dict(part.split("=", 1) for part in _COMMA.split(_BLANK.split(line, maxsplit=1)[0])[1:])
+    if tags["window"] not in CALENDAR:
+        return None
+    scope = {
+        label.removesuffix("_") if label.removesuffix("_") in RESERVED else label: _ESCAPED.sub(r"\1", value)
+        for label, value in tags.items()
+        if label not in RESERVED
+    }
+    return ClosedPeriod(window=tags["window"], end_ms=end_ms, scope=scope)
 
 
 def _series(measurement: str, fixed: Pairs, scope: Pairs) -> str:

@@ -29,9 +29,10 @@ _HEAD = struct.Struct(">III")
 
 
 class Mark(NamedTuple):
-    """How far a read went: everything before it may be forgotten once it is written."""
+    """What was read, from `begin` to `offset`: it may be forgotten once it is written."""
 
     segment: int
+    begin: int
     offset: int
     lines: int
 
@@ -58,6 +59,8 @@ class Spill:
         self._segments: deque[_Segment] = deque()
         self._lock: BinaryIO | None = None
         self._next = 1
+        #: (segment, offset) before which everything was put by an ownership that has ended
+        self._former_until = (0, 0)
         self.lost = 0
 
     @property
@@ -89,6 +92,7 @@ class Spill:
                 continue
             self._lock, self._folder = lock, folder
             self._restore()
+            self.hand_over()
             return
         raise ExportError(f"all {SLOTS} slots of {self._folder} are taken", remedy="use another data folder")
 
@@ -98,8 +102,19 @@ class Spill:
             self._lock.close()
             self._lock = None
 
-    def append(self, lines: list[str]) -> int:
+    def hand_over(self) -> None:
+        """The ownership that put what is here has ended."""
+        if self._segments:
+            self._former_until = self._segments[-1].number, self._segments[-1].size
+
+    def is_former(self, mark: Mark) -> bool:
+        """Whether an ownership that has ended put any of it here."""
+        return (mark.segment, mark.begin) < self._former_until
+
+    def append(self, lines: list[str], *, former: bool = False) -> int:
         """Put the lines behind all others, on the disk; how many old lines had to go for them.
+
+        `former`: some of them are of an ownership that has ended.
 
         OSError (the disk is full) leaves the queue as it was, but for the old lines that made room.
         """
@@ -121,6 +136,8 @@ class Spill:
                 raise
         segment.size += len(record)
         segment.lines += len(lines)
+        if former:
+            self.hand_over()
         return dropped
 
     def read(self, most: int) -> tuple[list[str], Mark | None]:
@@ -135,7 +152,7 @@ class Spill:
             except OSError:
                 lines, offset = [], 0
             if lines:
-                return lines, Mark(segment.number, offset, len(lines))
+                return lines, Mark(segment.number, segment.read, offset, len(lines))
             self.lost += self._drop_oldest()
         return [], None
 

@@ -57,6 +57,23 @@ class Store:
         """Every point of this version or an older one is written or on disk."""
         return self._backlog.safe_version()
 
+    @property
+    def holds_former(self) -> bool:
+        """Whether points of an ownership that has ended are in memory."""
+        return self._backlog.holds_former
+
+    def hand_over(self) -> None:
+        """The ownership that put everything until now has ended; needs not wait for the disk."""
+        self._backlog.term += 1
+        if self._spill is not None:
+            self._spill.hand_over()
+
+    def is_former(self, what: Flight | Mark) -> bool:
+        """Whether any of it was put by an ownership that has ended."""
+        if isinstance(what, Flight):
+            return self._backlog.is_former(what)
+        return self._spill is not None and self._spill.is_former(what)
+
     async def open(self) -> None:
         """Take over the spill file; without a usable disk points wait in memory, and people hear of it."""
         if self._spill is not None:
@@ -154,7 +171,8 @@ class Store:
             return False
         if flight.lines:
             try:
-                dropped = await asyncio.to_thread(self._spill.append, flight.lines)
+                former = self._backlog.is_former(flight)
+                dropped = await asyncio.to_thread(self._spill.append, flight.lines, former=former)
             except OSError as error:
                 self._report.spill_failed(error)
                 return False
