@@ -20,6 +20,9 @@ def main() -> int:
     options.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     options.add_argument("--per-s", type=int, default=400, help="records sent a second")
     options.add_argument("--step-ms", type=int, default=200, help="event time between two records")
+    options.add_argument(
+        "--every", type=int, default=0, help="records sent from one fault to the next, at least"
+    )
     options.add_argument("--live", action="store_true", help="event time is about now")
     options.add_argument("--idle", action="store_true", help="a source falls silent again and again")
     options.add_argument("--folder", type=Path, help="schedule and logs; a new one unless given")
@@ -31,7 +34,16 @@ def main() -> int:
         sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
         sys.stdout.flush()
 
-    trial = Trial(given.seed, given.faults, given.brokers, given.per_s, given.step_ms, given.live, given.idle)
+    trial = Trial(
+        given.seed,
+        given.faults,
+        given.brokers,
+        given.per_s,
+        given.step_ms,
+        given.live,
+        given.idle,
+        given.every,
+    )
     found = run(trial, folder, say)
     say(f"{len(found)} differences; schedule and logs are in {folder}")
     sys.stdout.writelines(f"- {one}\n" for one in found)

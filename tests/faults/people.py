@@ -75,14 +75,17 @@ def differences(said: Mapping[str, set[str]], shown: Mapping[str, Any]) -> Itera
 
 
 def deadlines(shown: Mapping[str, Any], tiers: Mapping[str, Tier]) -> Iterator[str]:
-    """Every deadline lies as far after its start as the tier says, or is the earlier one that it replaced."""
+    """Every deadline lies as far after its start as the tier says, or is the earlier one that it replaced.
+
+    Obligations stand in the order in which they began; several rungs may be passed at one moment.
+    """
     for one in shown["incidents"]:
-        for duty in one["obligations"]:
+        for number, duty in enumerate(one["obligations"]):
             clock = getattr(tiers[duty["tier"]], duty["clock"])
             asked = None if clock is None else duty["since_ms"] + clock.ms
             replaced = [
                 other["due_ms"]
-                for other in one["obligations"]
+                for other in one["obligations"][:number]
                 if (other["clock"], other["state"], other["ended_ms"])
                 == (duty["clock"], "void", duty["since_ms"])
             ]

@@ -18,12 +18,31 @@ from streams.cells.layout import layout_of
 from streams.engine.evaluate import Evaluation
 from streams.engine.measure import Limits, SourceFold
 from streams.engine.respond import Response
-from tests.faults.oracle.log import Record
+from tests.faults.oracle.log import Record, read
 from tests.faults.poison import TOO_LARGE
 
 Place = tuple[str, int]
 #: records folded before the reference writes pages and ledgers
 _CHUNK = 500
+
+
+def cells_reference(bootstrap: str, topic: str) -> dict[str, Transition]:
+    """`from_cells` of what the topic holds, for a process of its own."""
+    return from_cells(read(bootstrap, topic)[0])
+
+
+def sources_reference(bootstrap: str, topics: Sequence[str], folder: Path) -> dict[str, Transition]:
+    """`from_sources` of what the topics hold, for a process of its own."""
+    return from_sources(sources_of(bootstrap, topics), folder)
+
+
+def sources_of(bootstrap: str, topics: Sequence[str]) -> dict[Place, Sequence[Record]]:
+    """Every record of these topics, by partition."""
+    return {
+        (topic, partition): records
+        for topic in topics
+        for partition, records in read(bootstrap, topic).items()
+    }
 
 
 def from_cells(cells: Sequence[Record]) -> dict[str, Transition]:

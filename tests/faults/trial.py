@@ -31,7 +31,8 @@ _SETTLE_S = 150.0
 class Trial(NamedTuple):
     """What is drawn from `seed`; `live`: event time is about now, so that update rules tell early.
 
-    `idle`: a source falls silent again and again, and is idle after three seconds.
+    `idle`: a source falls silent again and again, and is idle after three seconds. `every`: at least so many
+    records are sent from one fault to the next.
     """
 
     seed: int
@@ -41,6 +42,7 @@ class Trial(NamedTuple):
     step_ms: int = 200
     live: bool = False
     idle: bool = False
+    every: int = 0
     shape: Shape = Shape()
 
 
@@ -117,6 +119,9 @@ def _harm(
         diary.note(fault.name, detail=detail, size=size_of(installation), sent=load.count)
         diary.say(f"{number}/{len(faults)} {fault.name}: {detail}")
         harm.let_pass(rng.uniform(1.0, 3.0))
+        while load.count < number * trial.every:
+            load.check()
+            harm.let_pass(0.2)
 
 
 def _outcome(seen: Seen, diary: Diary, patience_s: float) -> list[str]:

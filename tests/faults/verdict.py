@@ -5,7 +5,10 @@ The order is that of the flow: pages and ledgers, dead letters, transitions, inc
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import get_context
+from typing import Any, NamedTuple, Self
 
 from schemas.records import Receipt, Transition
 from tests.faults import notices, people
@@ -17,7 +20,7 @@ from tests.faults.oracle.counted import Counted
 from tests.faults.oracle.log import Record, read
 from tests.faults.oracle.shape import read_shape
 from tests.faults.poison import EXPECT
-from tests.faults.reference import Told, from_cells, from_sources, told_early
+from tests.faults.reference import Told, cells_reference, sources_of, sources_reference, told_early
 
 Place = tuple[str, int]
 #: differences of one kind that are said at most
@@ -36,11 +39,7 @@ class Logs(NamedTuple):
 def logs_of(installation: Installation) -> Logs:
     """Everything that lies in the topics now."""
     boot, prefix = installation.bootstrap, installation.prefix
-    sources = {
-        (topic, partition): records
-        for topic in installation.inputs
-        for partition, records in read(boot, topic).items()
-    }
+    sources = sources_of(boot, installation.inputs)
     dead = [
         letter
         for topic in installation.inputs
@@ -63,12 +62,14 @@ def differences(seen: Seen, shown: Mapping[str, Any]) -> list[str]:
     """Where anything that was written, shown or told is not what the logs say; empty where all is exact."""
     installation = seen.installation
     before = installation.sinks.arrivals()
-    logs, company = logs_of(installation), Company.of(installation.catalogue)
-    found, events = counted(logs, company)
-    if "evaluate" in installation.shape.stages:
-        transitions = _first_said(logs.inbox)
-        found += _decided(installation, seen.load, logs, transitions)
-        found += _exported(seen, shown, events, transitions, list(company.tiers))
+    judges = "evaluate" in installation.shape.stages
+    with References(installation) if judges else nullcontext() as references:
+        logs, company = logs_of(installation), Company.of(installation.catalogue)
+        found, events = counted(logs, company)
+        if references is not None:
+            transitions = _first_said(logs.inbox)
+            found += _exported(seen, shown, events, transitions, list(company.tiers))
+            found += _decided(installation, seen.load, references, transitions)
     if "respond" in installation.shape.stages:
         page = shown["incidents"]
         told = Told(logs.inbox, page["version"])
@@ -97,14 +98,30 @@ def counted(logs: Logs, company: Company) -> tuple[list[str], list[Counted]]:
     return found + _few("dead letters", letters.differences(logs.sources, logs.letters, EXPECT)), events
 
 
+class References:
+    """The folds without faults, each in a process of its own while the recount goes on: they take long."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+        boot, prefix, inputs = installation.bootstrap, installation.prefix, installation.inputs
+        self.cells = self._pool.submit(cells_reference, boot, f"{prefix}.cells.v1")
+        self.sources = self._pool.submit(sources_reference, boot, inputs, installation.catalogue)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
 def _decided(
-    installation: Installation, load: Load, logs: Logs, transitions: Mapping[str, Transition]
+    installation: Installation, load: Load, references: References, transitions: Mapping[str, Transition]
 ) -> list[str]:
     """Transitions as they follow from the cells topic, and from the source topics counted in one go."""
     until_ms = load.last_end_ms
-    found = _judged(transitions, from_cells(logs.cells), until_ms, "the cells topic")
+    found = _judged(transitions, references.cells.result(), until_ms, "the cells topic")
     if load.is_steady:
-        clean = from_sources(logs.sources, installation.catalogue)
+        clean = references.sources.result()
         if load.is_live:  # what is told before its pane closes depends on the order among partitions
             early = told_early(installation.catalogue)
             clean = {name: one for name, one in clean.items() if one.rule not in early}

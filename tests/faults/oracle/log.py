@@ -1,9 +1,10 @@
 """The records of a topic as they lie on the broker, partition by partition."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import asyncio
+from typing import NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 
 
 class Record(NamedTuple):
@@ -20,22 +21,33 @@ class Record(NamedTuple):
 
 def read(bootstrap: str, topic: str) -> dict[int, list[Record]]:
     """Every record that the topic holds now, by partition, in the order of the log."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap.split(","), enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
-    )
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap.split(","), enable_auto_commit=False)
     try:
         numbers = sorted(consumer.partitions_for_topic(topic) or ())
-        return {number: list(_partition(consumer, TopicPartition(topic, number))) for number in numbers}
     finally:
         consumer.close(autocommit=False)
+    return asyncio.run(_read(bootstrap, [TopicPartition(topic, number) for number in numbers]))
 
 
-def _partition(consumer: Any, source: Any) -> Iterator[Record]:
+async def _read(bootstrap: str, sources: list[TopicPartition]) -> dict[int, list[Record]]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
+    )
+    await consumer.start()
+    try:
+        return {source.partition: await _partition(consumer, source) for source in sources}
+    finally:
+        await consumer.stop()
+
+
+async def _partition(consumer: AIOKafkaConsumer, source: TopicPartition) -> list[Record]:
     consumer.assign([source])
-    end = consumer.end_offsets([source])[source]
-    consumer.seek_to_beginning(source)
-    while consumer.position(source) < end:
-        for one in consumer.poll(timeout_ms=500, max_records=5000).get(source, []):
+    end = (await consumer.end_offsets([source]))[source]
+    consumer.seek(source, (await consumer.beginning_offsets([source]))[source])
+    found: list[Record] = []
+    while await consumer.position(source) < end:
+        for one in (await consumer.getmany(source, timeout_ms=500, max_records=5000)).get(source, []):
             if one.offset < end:
-                headers = dict(one.headers or [])
-                yield Record(one.topic, one.partition, one.offset, one.timestamp, one.key, one.value, headers)
+                place = one.topic, one.partition, one.offset, one.timestamp
+                found.append(Record(*place, one.key, one.value, dict(one.headers)))
+    return found
