@@ -5,12 +5,11 @@ Each stage's modules are imported only in its own process.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from agents.ownership import Ownership
 from agents.stage import Stage
-from schemas.records import ClosedPeriod
 from streams.app import Wiring, wire
 from streams.exporters import Deps, Exporters, Snapshot, make_exporters
 from streams.exporters.prometheus import IncidentsCollector, LedgersCollector
@@ -86,13 +85,12 @@ async def _evaluate(parts: Parts) -> Stage[Any]:
             return None
         return Snapshot(fold.figures_now(), fold.tiers(), fold.catalogue.rank, fold.frontier_ms)
 
-    async def write_again(periods: Sequence[ClosedPeriod]) -> None:
-        await stage.ask_again(periods)
-
-    deps = Deps(parts.telemetry, parts.health, snapshot, write_again)
+    ownership = Ownership(parts.wiring.catalogue)
+    deps = Deps(parts.telemetry, parts.health, snapshot, ownership)
     exporters = make_exporters(parts.wiring.settings, deps)
     parts.exporters = exporters
     stage = EvaluateStage(parts.wiring, parts.page.port, parts.health, parts.telemetry, exporters)
+    ownership.stage = stage
     await exporters.start()
     return stage
 

@@ -39,6 +39,8 @@ _FIGURES = 20_000
 _BREATH_S = 0.005
 #: seconds that judging and exporters have to finish when the stage is told to stop
 _FINISH_S = 4.0
+#: seconds that exporters have then for what is in memory still
+_SINKS_S = 2.0
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class EvaluateStage(Stage[Evaluation]):
         self._pending: list[asyncio.Future[Any]] = []
         self._prepared: _Prepared | None = None
         self._written = -1
+        #: the offset that was acknowledged last; None while nothing is known of it
+        self._acknowledged: int | None = None
         self._arrived_ms = 0
         self._adopted = ""
         self._ticked_ms = 0
@@ -97,6 +101,7 @@ class EvaluateStage(Stage[Evaluation]):
         await self.read_rows(tp, rows.apply)
         fold = Evaluation.restore(rows, owner)
         self._written, self._prepared, self._pending = fold.version, None, []
+        self._acknowledged = fold.replay_from if fold.version >= 0 else None
         return fold
 
     async def owned(self, tp: TP) -> None:
@@ -109,9 +114,16 @@ class EvaluateStage(Stage[Evaluation]):
 
     async def lost(self, tp: TP) -> None:
         """What exporters still hold may be overtaken by what the next owner hands them."""
-        await self.exporters.hand_over()
+        self.exporters.hand_over()
 
-    async def ask_again(self, periods: Sequence[ClosedPeriod]) -> None:
+    async def is_owner(self) -> bool:
+        """Whether the figures are ours still: from nobody else the broker takes the last acknowledgement."""
+        async with self._writing:
+            for tp, fold in self.folds.items():
+                return self._acknowledged is not None and await self.acknowledge(tp, fold, self._acknowledged)
+        return False
+
+    async def write_again(self, periods: Sequence[ClosedPeriod]) -> None:
         """Ask whoever owns the figures, through the log, for those of closed periods."""
         record = Rewrite(periods=list(periods)).model_dump_json().encode()
         await self.sender.confirmed([await self.sender.send(self.names.cells, record, key=b"rewrite")])
@@ -208,7 +220,7 @@ class EvaluateStage(Stage[Evaluation]):
         with suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_S):
                 await self._finish()
-        await self.exporters.hand_over()
+        await self.exporters.stop(_SINKS_S)  # while it is sure whose figures these are
         await super().stop()
 
     async def _finish(self) -> None:
@@ -238,9 +250,8 @@ class EvaluateStage(Stage[Evaluation]):
             await self.sender.rows(changelog, tp.partition, prepared.rows)
             await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
             prepared.is_written = True
-        landed = self.exporters.landed()
         if await self.acknowledge(tp, fold, prepared.replay_from):
-            self.exporters.sure(landed)
+            self._acknowledged = prepared.replay_from
             self._prepared, self._written = None, prepared.version
             self._committed_ms = self.wiring.clock.now_ms()
             await self.sender.rows(changelog, tp.partition, fold.confirmed())

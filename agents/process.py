@@ -19,8 +19,6 @@ from streams.telemetry.happenings import WorkerStarted, WorkerStopping
 
 #: SIGTERM: what is not finished by then is finished by the next owner from the log
 _STOP_S = 9.5
-#: of it, for what sinks have not taken and no disk has either
-_SINKS_S = 2.0
 #: the signals that tell a stage to stop; a fork of `planwatch worker` begins with them blocked
 TOLD = {signal.SIGTERM, signal.SIGINT}
 _PR_SET_PDEATHSIG = 1
@@ -83,8 +81,6 @@ async def _run(name: str, settings: Settings) -> int:
     await waiting
     parts.telemetry.tell(WorkerStopping("told to stop"))
     await stage.stop()
-    if parts.exporters is not None:
-        await parts.exporters.stop(_SINKS_S)
     await parts.page.stop()
     remove_note(settings.data_dir, name, address)
     return 0

@@ -64,11 +64,12 @@ class LayoutRecord(Model):
 
 
 class ClosedPeriod(Model):
-    """A calendar window at the end of its period. `scope` None: all that have content in it."""
+    """A KPI over a calendar window at the end of its period."""
 
+    kpi: Name
     window: str
     end_ms: EpochMs
-    scope: Scope | None
+    scope: Scope
 
 
 class Rewrite(Model):

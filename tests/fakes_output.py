@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from schemas.errors import StateError
+from schemas.period import CALENDAR
 from schemas.records import ClosedPeriod
 from streams.engine.figures import Figure
-from streams.exporters.base import WriteAgain
 from streams.exporters.influx.exporter import InfluxExporter
 from streams.exporters.influx.pauses import Pauses
 from streams.exporters.influx.transport import Reply
@@ -44,17 +44,35 @@ class FakeInflux:
         self.closed = True
 
 
-class Asked:
-    """Keeps the closed periods that were asked for again; fails as long as it is told to."""
+class FakeSuccession:
+    """Owns or does not, keeps the periods that were asked for again, fails as long as it is told to.
 
-    def __init__(self) -> None:
-        self.periods: list[ClosedPeriod] = []
-        self.failing = False
+    Calendar windows close at midnight in UTC. `journal`, if it is given, gets a line for each period.
+    """
 
-    async def __call__(self, periods: Sequence[ClosedPeriod]) -> None:
+    def __init__(self, *, owner: bool = True, journal: list[str] | None = None) -> None:
+        self.owner, self.failing = owner, False
+        self.parts: list[Sequence[ClosedPeriod]] = []
+        self._journal = journal
+
+    @property
+    def periods(self) -> list[ClosedPeriod]:
+        return [period for part in self.parts for period in part]
+
+    async def is_owner(self) -> bool:
         if self.failing:
             raise StateError("no broker")
-        self.periods += periods
+        return self.owner
+
+    async def write_again(self, periods: Sequence[ClosedPeriod]) -> None:
+        if self.failing:
+            raise StateError("no broker")
+        self.parts.append(periods)
+        if self._journal is not None:
+            self._journal += [f"asked {period.end_ms}" for period in periods]
+
+    def closes(self, window: str, end_ms: int) -> bool:
+        return window in CALENDAR and end_ms % 86_400_000 == 0
 
 
 def figure(number: int, region: str = "East", kpi: str = "revenue") -> Figure:
@@ -79,14 +97,14 @@ def exporter_of(
     health: Health | None = None,
     telemetry: Telemetry | None = None,
     patience_s: float = 0.2,
-    write_again: WriteAgain | None = None,
+    succession: FakeSuccession | None = None,
 ) -> InfluxExporter:
     """An exporter on the fake, with pauses of a few milliseconds."""
     return InfluxExporter(
         settings,
         telemetry or Telemetry("evaluate", process=False),
         health or Health(),
-        write_again or Asked(),
+        succession or FakeSuccession(),
         transport=transport,
         pauses=Pauses(first_s=0.004),
         patience_s=patience_s,

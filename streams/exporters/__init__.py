@@ -59,22 +59,13 @@ class Exporters:
         """Every figure of this version or an older one is written or spilled by each; −1 before any."""
         return min((member.safe_version() for member in self.members), default=2**62)
 
-    def landed(self) -> list[int]:
-        """How much each has brought to its sink until now, for `sure`."""
-        return [member.landed() for member in self.members]
+    def hand_over(self) -> None:
+        """This process is no longer the owner: what it still holds may come after its successor's figures.
 
-    def sure(self, landed: Sequence[int]) -> None:
-        """This process was still the owner when so much had been brought: nobody else had written then."""
-        for member, count in zip(self.members, landed, strict=True):
-            member.sure(count)
-
-    async def hand_over(self) -> None:
-        """This process is no longer the owner: what it still holds or has just written may be overtaken.
-
-        Each that might have covered a newer figure says so by `Deps.write_again`.
+        What of it could cover a newer one is said by `Succession.write_again` once it is with the sink.
         """
         for member in self.members:
-            await member.hand_over()
+            member.hand_over()
 
     async def settle(self, version: int) -> None:
         """Return when `safe_version()` ≥ version: written, or spilled if a sink takes too long."""

@@ -4,7 +4,7 @@ Decides the names and the cleaning that all exporters share. Refuses to know any
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.records import ClosedPeriod, Transition
@@ -30,20 +30,29 @@ class Snapshot(NamedTuple):
     frontier_ms: int | None
 
 
-WriteAgain = Callable[[Sequence[ClosedPeriod]], Awaitable[None]]
+class Succession(Protocol):
+    """What an exporter may ask about whose figures count: a sink keeps what is written last, by whomever."""
+
+    async def is_owner(self) -> bool:
+        """Whether nobody else owned the figures until now; False where the broker does not say so."""
+        ...
+
+    async def write_again(self, periods: Sequence[ClosedPeriod]) -> None:
+        """Ask whoever owns the figures to hand these over again; PlanwatchError where that cannot be said."""
+        ...
+
+    def closes(self, window: str, end_ms: int) -> bool:
+        """Whether a calendar window ends its period here: only such a figure is ever written anew."""
+        ...
 
 
 class Deps(NamedTuple):
-    """What an exporter is given. `snapshot()` is None while this process is not the ready owner.
-
-    `write_again` asks whoever owns the figures to hand these periods over again; it may raise, and be tried
-    again later.
-    """
+    """What an exporter is given. `snapshot()` is None while this process is not the ready owner."""
 
     telemetry: Telemetry
     health: Health
     snapshot: Callable[[], Snapshot | None]
-    write_again: WriteAgain
+    succession: Succession
 
 
 class Exporter(Protocol):
@@ -62,11 +71,7 @@ class Exporter(Protocol):
 
     def safe_version(self) -> int: ...
 
-    def landed(self) -> int: ...
-
-    def sure(self, landed: int) -> None: ...
-
-    async def hand_over(self) -> None: ...
+    def hand_over(self) -> None: ...
 
     async def settle(self, version: int) -> None: ...
 

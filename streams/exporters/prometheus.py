@@ -146,14 +146,7 @@ class PrometheusExporter:
         """The highest version put."""
         return self._version
 
-    def landed(self) -> int:
-        """Nothing is ever brought anywhere."""
-        return 0
-
-    def sure(self, landed: int) -> None:
-        """Nothing was in doubt."""
-
-    async def hand_over(self) -> None:
+    def hand_over(self) -> None:
         """Who is not the owner shows nothing."""
 
     async def settle(self, version: int) -> None:

@@ -357,6 +357,19 @@ class PointsReplayed(Happening):
 
 
 @dataclass(frozen=True)
+class FiguresAskedAgain(Happening):
+    """Points of a former owner reached the sink: the owner was asked to write those closed periods again."""
+
+    counter = "sink_asked_again_figures"
+    labels = ("sink",)
+    amount = "count"
+    every_s = 10.0
+    stages = (EVALUATE,)
+    sink: str
+    count: int
+
+
+@dataclass(frozen=True)
 class PointsDropped(Happening):
     """Points were given up, oldest first, because neither the sink nor the spill file takes them."""
 

@@ -8,7 +8,9 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from agents.evaluate import EvaluateStage
-from schemas.errors import LogTruncatedError
+from agents.ownership import Ownership
+from schemas.errors import LogTruncatedError, StateError
+from schemas.period import CALENDAR
 from schemas.records import CatalogueRecord, ClosedPeriod, Ledger, Roster
 from streams.app import Wiring
 from streams.catalogue import default_folder, load_catalogue
@@ -31,7 +33,7 @@ class FakeExporters:
     def __init__(self) -> None:
         self.safe = 2**62
         self.figures = 0
-        self.told: list[str] = []
+        self.handed_over = 0
 
     def put(self, figures, version: int) -> None:
         self.figures += len(figures)
@@ -43,14 +45,8 @@ class FakeExporters:
 
     async def pace(self) -> None: ...
 
-    def landed(self) -> list[int]:
-        return [self.figures]
-
-    def sure(self, landed: list[int]) -> None:
-        self.told.append(f"sure of {landed}")
-
-    async def hand_over(self) -> None:
-        self.told.append("hand over")
+    def hand_over(self) -> None:
+        self.handed_over += 1
 
 
 class Bench:
@@ -209,21 +205,25 @@ async def test_others_have_the_loop_while_a_pane_closes_and_find_nothing_half_do
     assert bench.exporters.figures > 0
 
 
-async def test_exporters_are_sure_of_what_had_landed_before_an_acknowledgement_that_was_taken(
+async def test_the_stage_is_the_owner_while_the_broker_takes_its_last_acknowledgement_again(
     bench: Bench,
 ) -> None:
-    bench.consumer.owner = False
+    assert not await bench.stage.is_owner()  # nothing was acknowledged yet
     await bench.begin()
     await bench.stage.write()
-    assert bench.exporters.told == []
+    before = dict(bench.consumer.committed)
+    assert await bench.stage.is_owner()
+    assert bench.consumer.committed == before
+    bench.consumer.owner = False
+    assert not await bench.stage.is_owner()
+    bench.stage.folds.clear()
     bench.consumer.owner = True
-    await bench.stage.write()
-    assert bench.exporters.told == [f"sure of [{bench.exporters.figures}]"]
+    assert not await bench.stage.is_owner()
 
 
 async def test_exporters_hear_that_the_partition_is_lost(bench: Bench) -> None:
     await bench.stage.lost(CELLS)
-    assert bench.exporters.told == ["hand over"]
+    assert bench.exporters.handed_over == 1
 
 
 async def test_closed_periods_are_asked_for_through_the_log_and_written_again(bench: Bench) -> None:
@@ -232,11 +232,33 @@ async def test_closed_periods_are_asked_for_through_the_log_and_written_again(be
     ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=day + 120_000)
     await bench.receive(ledger.model_dump_json().encode())
     before = bench.exporters.figures
-    await bench.stage.ask_again([ClosedPeriod(window="day", end_ms=day, scope=None)])
+    await bench.stage.write_again([ClosedPeriod(kpi="reviews", window="day", end_ms=day, scope={})])
     (asked,) = bench.producer.values(CELLS.topic)
     assert bench.exporters.figures == before
     await bench.receive(asked)
-    assert bench.exporters.figures > before
+    assert bench.exporters.figures == before + 1
+
+
+async def test_exporters_are_answered_by_the_stage_once_there_is_one(bench: Bench) -> None:
+    ownership = Ownership(bench.catalogue)
+    assert not await ownership.is_owner()
+    with pytest.raises(StateError, match="not begun"):
+        await ownership.write_again([])
+    ownership.stage = bench.stage
+    await bench.begin()
+    await bench.stage.write()
+    assert await ownership.is_owner()
+    await ownership.write_again([ClosedPeriod(kpi="reviews", window="day", end_ms=0, scope={})])
+    assert len(bench.producer.values(CELLS.topic)) == 1
+
+
+def test_periods_close_in_the_business_time_zone() -> None:
+    ownership = Ownership(load_catalogue(default_folder()))
+    midnight = 1_772_294_400_000  # 1 March 2026 in Shanghai, a Sunday
+    closing = [window for window in ("24h", "1h", *CALENDAR) if ownership.closes(window, midnight)]
+    assert closing == ["day", "month"]
+    assert ownership.closes("week", midnight + 86_400_000)
+    assert not ownership.closes("day", midnight + 8 * 3_600_000)
 
 
 async def test_a_stage_without_its_partition_stands_by(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from streams.exporters import Deps, ExporterKind, Exporters, exporter_kinds, mak
 from streams.settings import InfluxSettings, Settings
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.metrics import expose
-from tests.fakes_output import Asked
+from tests.fakes_output import FakeSuccession
 
 KINDS = sorted(exporter_kinds().values(), key=lambda kind: kind.name)
 TOKEN = "s3cret:t0ken"
@@ -28,7 +28,7 @@ def settings_for(folder: Path) -> Settings:
 
 
 def deps() -> Deps:
-    return Deps(Telemetry("evaluate", process=False), Health(), lambda: None, Asked())
+    return Deps(Telemetry("evaluate", process=False), Health(), lambda: None, FakeSuccession())
 
 
 def figures(*texts: str) -> Sequence[Figure]:

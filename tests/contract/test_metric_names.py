@@ -11,7 +11,7 @@ from streams.exporters.influx.exporter import InfluxExporter
 from streams.exporters.prometheus import IncidentsCollector, LedgersCollector, PrometheusExporter
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
-from tests.fakes_output import Asked
+from tests.fakes_output import FakeSuccession
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FILES = ("grafana/dashboards/overview.json", "prometheus/rules/planwatch.yml")
@@ -24,9 +24,9 @@ def _shown(folder: Path) -> set[str]:
     snapshot = Snapshot([figure], [("down", {}, "red", 0)], lambda _: 4, 60_000)
     for stage in ("measure", "evaluate", "respond"):
         telemetry = Telemetry(stage)
-        deps = Deps(telemetry, Health(), lambda: snapshot, Asked())
+        deps = Deps(telemetry, Health(), lambda: snapshot, FakeSuccession())
         PrometheusExporter(Settings(data_dir=folder), deps)
-        InfluxExporter(Settings(data_dir=folder), telemetry, Health(), Asked())
+        InfluxExporter(Settings(data_dir=folder), telemetry, Health(), FakeSuccession())
         telemetry.register("ledgers", LedgersCollector(list).collect)
         telemetry.register("incidents", IncidentsCollector(lambda: {"red": 1}).collect)
         for family in telemetry.registry.collect():

@@ -221,7 +221,7 @@ def covered_points_left() -> None:
     async def nothing(_self: Any, _periods: Any) -> None:
         pass
 
-    _instead(EvaluateStage, "ask_again", lambda _: nothing)
+    _instead(EvaluateStage, "write_again", lambda _: nothing)
 
 
 @_breakage

@@ -77,7 +77,7 @@ def terminate(installation: Installation, rng: Random) -> str:
     """SIGTERM: it finishes, writes and leaves, within ten seconds; once it has begun."""
     host, name = _victim(installation, rng)
     stage = installation.stages[host, name]
-    wait_until(lambda: " worker_started " in stage.output() or not stage.alive, f"{host}/{name} has begun")
+    wait_until(lambda: not stage.alive or stage.json("/status"), f"{host}/{name} has begun")
     installation.take_down(host, name, kill=False)
     code = installation.stages[host, name].exit_code
     if code != 0:

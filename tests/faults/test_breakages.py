@@ -4,7 +4,7 @@ import signal
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -47,8 +47,9 @@ def _kill(stage: str, step: str = "") -> Fault:
 
 
 def _strike(installation: Installation, host: str, step: str, by: signal.Signals = signal.SIGKILL) -> None:
-    """Let it be struck; what is broken may never come there."""
-    with suppress(ServerError):
+    """Let it be struck; only what is broken may never come there."""
+    is_broken = set(installation.shape.breakage.split(",")) & set(breakages.BREAKAGES)
+    with suppress(ServerError) if is_broken else nullcontext():
         if step:
             Moment(step, by).strike(installation.moment(host), _BEGIN_S)
 

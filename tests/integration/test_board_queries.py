@@ -24,7 +24,7 @@ from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import NoticeDone
 from streams.telemetry.metrics import Metric, gauge_family
 from streams.web import StagePage
-from tests.fakes_output import Asked, until
+from tests.fakes_output import FakeSuccession, until
 from tests.servers.influx import Influx
 from tests.servers.prometheus import Prometheus
 
@@ -78,7 +78,8 @@ def stage_metrics(catalogue: Catalogue, folder: Path) -> Telemetry:
     counts = Counts(received=10, counted=8, duplicate=1, refused=1)
     ledger = Ledger(topic="planwatch.sales.v1", partition=0, stamp=9, watermark_ms=END_MS, counts=counts)
     telemetry = Telemetry("evaluate")
-    PrometheusExporter(Settings(data_dir=folder), Deps(telemetry, Health(), lambda: snapshot, Asked()))
+    deps = Deps(telemetry, Health(), lambda: snapshot, FakeSuccession())
+    PrometheusExporter(Settings(data_dir=folder), deps)
     lag = {("planwatch.sales.v1", 0): 3}
     telemetry.register("ledgers", LedgersCollector(lambda: [ledger], lambda: lag).collect)
     telemetry.register("incidents", IncidentsCollector(lambda: {"orange": 1}).collect)

@@ -12,7 +12,7 @@ from streams.exporters.influx.exporter import InfluxExporter
 from streams.exporters.influx.pauses import Pauses
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
-from tests.fakes_output import Asked, figure, output_settings, sample, until
+from tests.fakes_output import FakeSuccession, figure, output_settings, sample, until
 from tests.servers.influx import Influx
 
 NOON = 1_700_000_000_000
@@ -46,7 +46,7 @@ def settings_for(influx: Influx, folder: Path, **given: object) -> Settings:
 
 
 def exporter_for(settings: Settings, health: Health, telemetry: Telemetry) -> InfluxExporter:
-    return InfluxExporter(settings, telemetry, health, Asked(), pauses=Pauses(first_s=0.02))
+    return InfluxExporter(settings, telemetry, health, FakeSuccession(), pauses=Pauses(first_s=0.02))
 
 
 def series(influx: Influx, statement: str) -> list[dict[str, object]]:

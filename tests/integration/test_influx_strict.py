@@ -12,7 +12,7 @@ from streams.exporters.influx.pauses import Pauses
 from streams.exporters.influx.transport import InfluxTransport
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
-from tests.fakes_output import Asked, figure, line, output_settings, sample, until
+from tests.fakes_output import FakeSuccession, figure, line, output_settings, sample, until
 from tests.servers.influx_strict import StrictInflux
 
 
@@ -38,7 +38,7 @@ def exporter_for(
 ) -> InfluxExporter:
     transport = InfluxTransport(settings.influx, timeout_s)
     return InfluxExporter(
-        settings, telemetry, health, Asked(), transport=transport, pauses=Pauses(first_s=0.01)
+        settings, telemetry, health, FakeSuccession(), transport=transport, pauses=Pauses(first_s=0.01)
     )
 
 

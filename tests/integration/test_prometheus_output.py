@@ -15,7 +15,7 @@ from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import HAPPENINGS
 from streams.telemetry.metrics import expose
 from streams.web import StagePage
-from tests.fakes_output import Asked, until
+from tests.fakes_output import FakeSuccession, until
 from tests.servers.process import program
 from tests.servers.prometheus import Prometheus
 
@@ -30,7 +30,7 @@ class Stage:
         self.health = Health()
         self.figures: list[Figure] | None = []
         PrometheusExporter(
-            Settings(data_dir=folder), Deps(self.telemetry, self.health, self.snapshot, Asked())
+            Settings(data_dir=folder), Deps(self.telemetry, self.health, self.snapshot, FakeSuccession())
         )
         self.telemetry.register("ledgers", LedgersCollector(list).collect)
         self.telemetry.register("incidents", IncidentsCollector(lambda: {"red": 1}).collect)
@@ -94,7 +94,8 @@ async def test_figures_vanish_when_the_process_is_no_owner_any_more(
 def test_promtool_finds_nothing_wrong_with_any_stage(name: str, tmp_path: Path) -> None:
     telemetry = Telemetry(name)
     snapshot = Snapshot([figure("East", 1.0)], [("down", {}, "red", 0)], lambda _: 4, 1_790_000_040_000)
-    PrometheusExporter(Settings(data_dir=tmp_path), Deps(telemetry, Health(), lambda: snapshot, Asked()))
+    deps = Deps(telemetry, Health(), lambda: snapshot, FakeSuccession())
+    PrometheusExporter(Settings(data_dir=tmp_path), deps)
     telemetry.register("ledgers", LedgersCollector(list).collect)
     telemetry.register("incidents", IncidentsCollector(lambda: {"red": 1}).collect)
     for kind in HAPPENINGS:

@@ -1,189 +1,248 @@
-"""What may have covered a newer value of a closed period is asked for again, and nothing else is."""
+"""What may have covered a newer value of a closed period is asked for again once it is written; no more."""
 
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from schemas.errors import StateError
 from schemas.records import ClosedPeriod
 from streams.engine.figures import Figure
+from streams.exporters.influx.backlog import Flight
 from streams.exporters.influx.exporter import InfluxExporter
-from streams.exporters.influx.overtaken import Doubt, Overtaken, Periods
+from streams.exporters.influx.overtaken import TOGETHER, Overtaken
+from streams.exporters.influx.report import Report
 from streams.exporters.influx.transport import Reply
-from tests.fakes_output import Asked, FakeInflux, exporter_of, output_settings, until
+from streams.telemetry import Health, Telemetry
+from tests.fakes_output import WRITTEN, FakeInflux, FakeSuccession, exporter_of, output_settings, until
 
 DAY = 86_400_000
 DOWN = Reply(0, "ClientConnectorError: refused")
+Start = Callable[..., Coroutine[Any, Any, InfluxExporter]]
 
 
-def day(number: int, region: str = "East") -> ClosedPeriod:
-    return ClosedPeriod(window="day", end_ms=number * DAY, scope={"region": region})
-
-
-def day_line(number: int, region: str = "East") -> str:
-    return f"kpi,kpi=orders,level=region,region={region},window=day value=1.0 {number * DAY}"
+def day(number: int) -> ClosedPeriod:
+    return ClosedPeriod(kpi="orders", window="day", end_ms=number * DAY, scope={"region": "East"})
 
 
 def put(exporter: InfluxExporter, *numbers: int) -> None:
-    scope = (("region", "East"),)
+    """The figure of each of these days, at its end."""
     for number in numbers:
-        exporter.put([Figure("orders", "day", "region", scope, number * DAY, 1.0, None)], number)
+        exporter.put(
+            [Figure("orders", "day", "region", (("region", "East"),), number * DAY, 1.0, None)], number
+        )
 
 
-async def started(fake: FakeInflux, asked: Asked, folder: Path, **influx: object) -> InfluxExporter:
-    exporter = exporter_of(fake, output_settings(folder, **influx), write_again=asked)
-    await exporter.start()
-    return exporter
+class Journal(FakeInflux):
+    """A server that notes in the succession's journal what it has taken."""
+
+    def __init__(self, journal: list[str]) -> None:
+        super().__init__()
+        self.journal = journal
+
+    async def write(self, lines: list[str]) -> Reply:
+        reply = await super().write(lines)
+        if reply is WRITTEN:
+            self.journal += [f"written {line.rpartition(' ')[2]}" for line in lines]
+        return reply
 
 
-async def test_what_an_owner_writes_is_not_asked_for_once_it_is_sure(tmp_path: Path) -> None:
-    asked = Asked()
-    exporter = await started(FakeInflux(), asked, tmp_path)
-    put(exporter, 1)
-    await exporter.settle(1)
-    exporter.sure(exporter.landed())
-    put(exporter, 2)
-    await exporter.settle(2)
-    await exporter.hand_over()
-    assert asked.periods == [day(2)]
-    await exporter.stop()
-    assert asked.periods == [day(2)]
+class Bench:
+    """A folder, a server and a succession; exporters that come and go on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal: list[str] = []
+        self.server = Journal(self.journal)
+        self.succession = FakeSuccession(journal=self.journal)
+        self._folder = folder
+        self._running: list[InfluxExporter] = []
+
+    async def start(self, **influx: object) -> InfluxExporter:
+        settings = output_settings(self._folder, **{"lines": 1, **influx})
+        self._running.append(exporter_of(self.server, settings, succession=self.succession))
+        await self._running[-1].start()
+        return self._running[-1]
+
+    async def stop(self, exporter: InfluxExporter) -> None:
+        self._running.remove(exporter)
+        await exporter.stop(0.1)
+
+    async def end(self) -> None:
+        for exporter in self._running:
+            await exporter.stop(0.1)
+
+    def said(self, number: int) -> list[str]:
+        """What happened to a day, in order."""
+        return [line.split()[0] for line in self.journal if line.endswith(f" {number * DAY}")]
 
 
-async def test_what_waits_when_ownership_ends_is_asked_for_after_it_is_written(tmp_path: Path) -> None:
-    asked, fake = Asked(), FakeInflux()
-    fake.gate.clear()
-    exporter = await started(fake, asked, tmp_path, spill_mb=0)
-    put(exporter, 1)
-    await until(lambda: fake.calls)
-    put(exporter, 2, 3)
-    await exporter.hand_over()
-    assert asked.periods == []
-    put(exporter, 4)
-    fake.gate.set()
-    await until(lambda: len(fake.stored) == 4)
-    await until(lambda: len(asked.periods) >= 3)
-    exporter.sure(exporter.landed())
-    assert {period.end_ms // DAY for period in asked.periods} >= {1, 2, 3}
-    await exporter.stop()
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """A bench, at the end of which nothing runs."""
+    made = Bench(tmp_path)
+    yield made
+    await made.end()
 
 
-async def test_what_a_former_worker_left_on_disk_is_asked_for_before_it_is_forgotten(tmp_path: Path) -> None:
-    asked, fake = Asked(), FakeInflux(lambda _: DOWN)
-    exporter = await started(fake, asked, tmp_path)
+async def test_what_an_owner_writes_is_not_asked_for(bench: Bench) -> None:
+    exporter = await bench.start()
     put(exporter, 1, 2)
     await exporter.settle(2)
-    await exporter.stop()
-    assert asked.periods == []
-
-    asked.failing = True
-    fake = FakeInflux()
-    exporter = await started(fake, asked, tmp_path)
-    await until(lambda: fake.stored)
-    assert exporter.status()["on_disk"] == 2
-    await exporter.stop(0.0)
-
-    asked = Asked()
-    exporter = await started(fake, asked, tmp_path)
-    await until(lambda: exporter.status()["on_disk"] == 0)
-    assert asked.periods == [day(1), day(2)]
-    put(exporter, 3)
-    await exporter.settle(3)
-    exporter.sure(exporter.landed())
-    await exporter.hand_over()
-    await exporter.stop()
-    assert asked.periods == [day(1), day(2)]
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert (bench.said(1), bench.said(2)) == (["written"], ["written"])
 
 
-async def test_what_is_on_disk_when_ownership_ends_is_asked_for_and_later_points_are_not(
-    tmp_path: Path,
+async def test_what_an_owner_brings_from_its_disk_is_not_asked_for(bench: Bench) -> None:
+    bench.server.answer = lambda _: DOWN
+    exporter = await bench.start()
+    put(exporter, 1, 2)
+    await exporter.settle(2)
+    bench.server.answer = lambda _: WRITTEN
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert (bench.said(1), bench.said(2)) == (["written"], ["written"])
+
+
+@pytest.mark.parametrize("spill_mb", [0, 1])
+async def test_what_is_written_by_who_may_have_a_successor_is_asked_for_afterwards(
+    bench: Bench, spill_mb: int
 ) -> None:
-    asked, fake = Asked(), FakeInflux(lambda _: DOWN)
-    exporter = await started(fake, asked, tmp_path)
+    bench.succession.owner = False  # it fell asleep, and does not know yet
+    exporter = await bench.start(spill_mb=spill_mb)
+    put(exporter, 1)
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert bench.said(1)[-2:] == ["written", "asked"]
+    bench.succession.owner = True
+    put(exporter, 2)
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert bench.said(2) == ["written"]
+
+
+@pytest.mark.parametrize("spill_mb", [0, 1])
+async def test_what_waits_when_ownership_ends_is_asked_for_after_it_is_written(
+    bench: Bench, spill_mb: int
+) -> None:
+    bench.server.gate.clear()
+    exporter = await bench.start(spill_mb=spill_mb)
+    put(exporter, 1)
+    await until(lambda: bench.server.calls)
+    put(exporter, 2)
+    exporter.hand_over()  # one on its way, one that waits; and the process soon owns the partition again
+    put(exporter, 3)
+    bench.server.gate.set()
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert (bench.said(1)[-2:], bench.said(2)[-2:]) == (["written", "asked"],) * 2
+    assert bench.said(3) == ["written"]
+
+
+async def test_of_what_is_on_disk_only_what_was_there_when_ownership_ended_is_asked_for(bench: Bench) -> None:
+    bench.server.answer = lambda _: DOWN
+    exporter = await bench.start()
     put(exporter, 1)
     await exporter.settle(1)
-    await exporter.hand_over()
+    exporter.hand_over()
     put(exporter, 2)
     await exporter.settle(2)
-    fake.answer = lambda _: Reply(204, "")
+    bench.server.answer = lambda _: WRITTEN
     await until(lambda: exporter.status()["waiting"] == 0)
-    exporter.sure(exporter.landed())
-    await exporter.hand_over()
-    assert [period.end_ms // DAY for period in asked.periods][:1] == [1]
-    await exporter.stop()
+    assert (bench.said(1), bench.said(2)) == (["written", "asked"], ["written"])
 
 
-async def test_nothing_is_written_after_the_end_of_an_ownership_when_the_worker_stops(tmp_path: Path) -> None:
-    asked, fake = Asked(), FakeInflux()
-    exporter = await started(fake, asked, tmp_path, linger_s=60.0)
-    put(exporter, 1)
-    await exporter.hand_over()
-    await exporter.stop()
-    assert (fake.stored, asked.periods) == ([], [])
-    later = await started(fake, asked, tmp_path)
-    await until(lambda: later.status()["waiting"] == 0)
-    assert asked.periods == [day(1)]
-    await later.stop()
-
-
-async def test_what_cannot_be_said_now_stays_due_in_parts_of_bounded_size() -> None:
-    asked = Asked()
-    overtaken = Overtaken(asked)
-    overtaken.land([day_line(number) for number in range(1, 1201)], former=False)
-    asked.failing = True
-    overtaken.hand_over()
-    with pytest.raises(StateError):
-        await overtaken.tell()
-    asked.failing = False
-    sizes = []
-
-    async def count(periods: list[ClosedPeriod]) -> None:
-        sizes.append(len(periods))
-        await asked(periods)
-
-    overtaken._write_again = count
-    await overtaken.tell()
-    assert sizes == [500, 500, 200]
-    assert asked.periods == [day(number) for number in range(1, 1201)]
-    await overtaken.tell()
-    assert len(asked.periods) == 1200
-
-
-@given(
-    st.lists(st.lists(st.tuples(st.integers(1, 5), st.sampled_from("ABC")), max_size=4), max_size=8),
-    st.integers(0, 9),
-    st.integers(1, 6),
-)
-def test_doubt_forgets_nothing_that_is_not_sure(
-    landings: list[list[tuple[int, str]]], sure: int, most: int
+async def test_what_a_former_worker_left_on_disk_stays_until_it_could_be_asked_for(
+    bench: Bench,
 ) -> None:
-    doubt, periods = Doubt(most), Periods()
-    for number, landing in enumerate(landings):
-        doubt.land([day_line(at, region) for at, region in landing])
-        if number + 1 == sure:
-            doubt.sure(doubt.landed)
-    doubt.give(periods)
-    due = [one for landing in landings[sure if sure <= len(landings) else 0 :] for one in landing]
-    wanted = {(at, region) for at, region in due}
-    found = {(one.end_ms // DAY, (one.scope or {})["region"]) for one in periods.take()}
-    assert found == wanted
-    doubt.give(periods)
-    assert not periods
+    bench.server.answer = lambda _: DOWN
+    exporter = await bench.start()
+    put(exporter, 1, 2)
+    await exporter.settle(2)
+    await bench.stop(exporter)
+
+    bench.server.answer, bench.succession.failing = (lambda _: WRITTEN), True
+    exporter = await bench.start()
+    await until(lambda: bench.said(1) == ["written"])
+    assert exporter.status()["on_disk"] == 2
+    await bench.stop(exporter)
+
+    bench.succession.failing = False
+    exporter = await bench.start()
+    await until(lambda: exporter.status()["on_disk"] == 0)
+    assert bench.said(1) == ["written", "written", "asked"]
+    assert bench.said(2) == ["written", "asked"]
 
 
-@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from([None, *"ABCDEF"]))), st.integers(0, 5))
-def test_periods_are_bounded_and_none_goes_missing(drawn: list[tuple[int, str | None]], most: int) -> None:
-    periods = Periods(most)
-    for number, region in drawn:
-        scope = None if region is None else {"region": region}
-        periods.put(ClosedPeriod(window="day", end_ms=number * DAY, scope=scope))
-    assert bool(periods) == bool(drawn)
-    taken = periods.take()
-    assert sum(one.scope is not None for one in taken) <= most
-    named = {(one.end_ms // DAY, None if one.scope is None else one.scope["region"]) for one in taken}
-    assert len(named) == len(taken)
-    for number, region in drawn:
-        assert (number, None) in named or (number, region) in named
-    assert not periods
+async def test_what_cannot_be_proved_or_asked_for_is_on_disk_before_it_counts_as_safe(bench: Bench) -> None:
+    bench.succession.failing = True
+    exporter = await bench.start()
+    put(exporter, 1)
+    await until(lambda: exporter.safe_version() == 1)
+    assert (bench.said(1)[0], exporter.status()["on_disk"]) == ("written", 1)
+    put(exporter, 2)
+    await exporter.settle(2)
+    await bench.stop(exporter)  # as if it had been killed now
+
+    bench.succession.failing = False
+    exporter = await bench.start()
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert (bench.said(1)[-2:], bench.said(2)) == (["written", "asked"], ["written", "asked"])
+
+
+async def test_what_could_not_be_proved_is_asked_for_also_by_who_is_the_owner_again(
+    bench: Bench,
+) -> None:
+    bench.succession.owner = False
+    exporter = await bench.start(lines=4)
+    keep = exporter._store.keep
+
+    async def kept(flight: Flight) -> bool:
+        bench.succession.owner = True
+        return await keep(flight)
+
+    exporter._store.keep = kept  # type: ignore[method-assign]
+    put(exporter, 1)
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert bench.said(1) == ["written", "written", "asked"]
+
+
+async def test_what_is_brought_from_the_disk_by_who_may_have_a_successor_is_asked_for(bench: Bench) -> None:
+    bench.server.answer = lambda _: DOWN
+    exporter = await bench.start()
+    put(exporter, 1)
+    await exporter.settle(1)
+    bench.succession.owner = False
+    bench.server.answer = lambda _: WRITTEN
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert bench.said(1) == ["written", "asked"]
+
+
+async def test_ownership_that_ends_while_the_disk_takes_points_makes_them_former(bench: Bench) -> None:
+    bench.server.answer = lambda _: DOWN
+    exporter = await bench.start()
+    put(exporter, 1)
+    spill = exporter._store._spill
+    assert spill is not None
+    append, handed = spill.append, []
+
+    def slowly(lines: list[str]) -> int:
+        handed.append(exporter.hand_over())
+        return append(lines)
+
+    spill.append = slowly  # type: ignore[method-assign]
+    await exporter.settle(1)
+    spill.append = append  # type: ignore[method-assign]
+    bench.server.answer = lambda _: WRITTEN
+    await until(lambda: exporter.status()["waiting"] == 0)
+    assert handed
+    assert bench.said(1) == ["written", "asked"]
+
+
+async def test_periods_are_said_once_each_in_parts_of_bounded_size() -> None:
+    succession = FakeSuccession()
+    report = Report(Telemetry("evaluate", process=False), Health(), "http://127.0.0.1:1")
+    overtaken = Overtaken(succession, report, 0.001)
+    count = 2 * TOGETHER + 200
+    ends = [*range(count, 0, -1), *range(1, count + 1)]
+    lines = [f"kpi,kpi=orders,level=region,region=East,window=day value=1.0 {end * DAY}" for end in ends]
+    await overtaken.tell(
+        await overtaken.periods([*lines, 'tier,level=company,rule=r rank=3.0,tier="red" 60000'])
+    )
+    assert [len(part) for part in succession.parts] == [TOGETHER, TOGETHER, 200]
+    assert succession.periods == [day(number) for number in range(1, count + 1)]

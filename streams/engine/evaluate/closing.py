@@ -75,7 +75,7 @@ class Closing:
             earlier = Earlier(self.plans.specs[window], ago_ms, self.store, measured)
             self.judge.earlier[window, ago_ms] = earlier
         self.judge.settling = Settling(self.plans.specs, self._looking_back, since, self.store)
-        self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows)
+        self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows, since)
         self._leave_out()
 
     def _leave_out(self) -> list[Problem]:

@@ -3,19 +3,22 @@
 A KPI that raises is set aside with its problem and written no more until the next catalogue.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
 
 from schemas.period import MINUTE_MS
+from schemas.records import Transition
 from streams.decisions.formula import Column
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Rows
 from streams.engine.evaluate.judging import Judgement
 from streams.engine.evaluate.outcome import Outcome
 from streams.engine.evaluate.plans import RAISED, Plans, Problem
+from streams.engine.evaluate.rewriting import Place, Wanted
 from streams.engine.evaluate.scopes import Scopes
+from streams.engine.evaluate.since import Since
 from streams.engine.evaluate.store import Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.touched import Touched
@@ -29,8 +32,11 @@ PART = 100_000
 class Reckoning:
     """The KPIs in force and where their sums are."""
 
-    def __init__(self, plans: Plans, store: Store, scopes: Scopes, windows: list[WindowSums]) -> None:
+    def __init__(
+        self, plans: Plans, store: Store, scopes: Scopes, windows: list[WindowSums], since: Since
+    ) -> None:
         self._plans = plans
+        self._since = since
         self._store = store
         self._scopes = scopes
         self._windows = windows
@@ -44,27 +50,27 @@ class Reckoning:
     ) -> Iterator[Outcome | None]:
         """The outcome of a pane end; more than one where its figures are many, None between two KPIs."""
         problems = list(judgement.problems)
-        transitions = judgement.transitions
-        blocks: list[FigureBlock] = []
-        size = 0
-        for block in chain(self.blocks(bench, end_ms, judgement, problems), self._late(late, problems)):
-            blocks.append(block)
-            size += len(block)
-            if size >= PART:
-                yield Outcome(end_ms, transitions, Figures(blocks), problems)
-                transitions, blocks, problems, size = [], [], [], 0
-            else:
-                yield None
-        yield Outcome(end_ms, transitions, Figures(blocks), problems)
+        blocks = chain(self.blocks(bench, end_ms, judgement, problems), self._late(late, problems))
+        return _in_parts(end_ms, blocks, judgement.transitions, problems)
+
+    def again(self, wanted: Mapping[Place, Wanted], end_ms: int) -> Iterator[Outcome | None]:
+        """Figures of closed periods as they stand at this pane end, in parts as above."""
+        blocks = chain.from_iterable(self._again(place, wanted[place]) for place in wanted)
+        return _in_parts(end_ms, blocks, [], [])
 
     def blocks(
-        self, bench: Bench, end_ms: int, judgement: Judgement, problems: list[Problem] | None
+        self,
+        bench: Bench,
+        end_ms: int,
+        judgement: Judgement,
+        problems: list[Problem] | None,
+        names: Iterable[str] | None = None,
     ) -> Iterator[FigureBlock]:
         """Figures of every KPI on the bench, in the order of KPIs, windows, scopes.
 
         A KPI that raises is set aside and put to the problems; without them it is left out this time only.
         """
-        for name in bench.kpis(self._plans.kpis):
+        for name in bench.kpis(self._plans.kpis if names is None else names):
             kpi = self._plans.kpis[name]
             try:
                 at = bench.written(kpi)
@@ -84,23 +90,19 @@ class Reckoning:
             if len(at):
                 yield FigureBlock(name, end_ms, bench.labels, at, values, expected)
 
-    def again(self, periods: Mapping[tuple[int, int], Rows | None], end_ms: int) -> Iterator[Outcome | None]:
-        """Closed periods by (window, end) as they stand now, some scopes or all, each as an outcome."""
-        for (window, end), rows in sorted(periods.items()):
-            problems: list[Problem] = []
-            start = self._start(window, end)
-            if start is None:
-                continue
-            blocks = list(self._closed(window, start, rows, problems))
-            yield Outcome(end_ms, [], Figures(blocks), problems)
-
-    def _start(self, window: int, end: int) -> int | None:
-        """Where the period that ends here began, if one does and its days are kept."""
-        spec, calendar = self._windows[window].spec, self._store.calendar
+    def _again(self, place: Place, wanted: Wanted) -> Iterator[FigureBlock]:
+        """What is wanted of a period that ends here, if one does and its days are kept."""
+        spec, calendar = self._windows[place.window].spec, self._store.calendar
         if not isinstance(spec, ToDate):
-            return None
-        start = calendar.floor(spec.period, end - 1)
-        return start if start >= self._store.edge("d") and spec.closes(start, calendar) == end else None
+            return
+        start = calendar.floor(spec.period, place.end_ms - 1)
+        if start < self._store.edge("d") or spec.closes(start, calendar) != place.end_ms:
+            return
+        whole = self._whole(spec, start)
+        everything = whole.present(len(self._scopes))
+        for kpi, rows in wanted.items():
+            here = everything if rows is None else rows
+            yield from self._blocks_of(place.window, whole, here, place.end_ms, None, [kpi])
 
     def _late(self, late: Mapping[tuple[int, int], Rows], problems: list[Problem]) -> Iterator[FigureBlock]:
         """Closed calendar periods that got late content, written again at their own end.
@@ -111,34 +113,61 @@ class Reckoning:
             spec, calendar = self._windows[window].spec, self._store.calendar
             if not isinstance(spec, ToDate) or start < self._store.edge("d"):
                 continue
-            yield from self._closed(window, start, rows, problems)
             end = spec.closes(start, calendar)
+            yield from self._blocks_of(window, self._whole(spec, start), rows, end, problems)
             day_after = self._store.scope_table("d", end)
             silent = rows if day_after is None else np.setdiff1d(rows, day_after.rows)
             if len(silent):
                 begun = WindowSums(spec, self._store.columns, calendar)
                 yield from self._blocks_of(window, begun, silent, end + MINUTE_MS, problems)
 
-    def _closed(
-        self, window: int, start: int, rows: Rows | None, problems: list[Problem]
-    ) -> Iterator[FigureBlock]:
-        """A closed period at its end; `rows` None: every scope that has content in it."""
-        spec, calendar = self._windows[window].spec, self._store.calendar
-        assert isinstance(spec, ToDate)
-        end = spec.closes(start, calendar)
-        whole = WindowSums(spec, self._store.columns, calendar)
-        whole.rebuild(end, self._store, len(self._scopes))
-        if rows is None:
-            rows = whole.present(len(self._scopes))
-        yield from self._blocks_of(window, whole, rows, end, problems)
+    def _whole(self, spec: ToDate, start: int) -> WindowSums:
+        """A closed period as it was at its end, with all that has become known of it."""
+        whole = WindowSums(spec, self._store.columns, self._store.calendar)
+        whole.rebuild(spec.closes(start, self._store.calendar), self._store, len(self._scopes))
+        return whole
 
     def _blocks_of(
-        self, window: int, sums: WindowSums, rows: Rows, end_ms: int, problems: list[Problem]
+        self,
+        window: int,
+        sums: WindowSums,
+        rows: Rows,
+        end_ms: int,
+        problems: list[Problem] | None,
+        names: Sequence[str] | None = None,
     ) -> Iterator[FigureBlock]:
-        """Figures of some scopes over one window that is not as it stands now."""
+        """Figures of some scopes over one window that is not as it stands now.
+
+        A KPI with a measure that was not yet counted when the period began is left out: the sums say too
+        little, and what is written for it is better.
+        """
         here = [sums if number == window else other for number, other in enumerate(self._windows)]
         bench = Bench.at_once(here, self._scopes, Touched({window: rows}))
-        return self.blocks(bench, end_ms, Judgement(), problems)
+        begin = sums.spec.at(end_ms, self._store.calendar).start
+        known = [
+            name
+            for name in (self._plans.kpis if names is None else names)
+            if name in self._plans.kpis and not self._since.lacks(self._plans.kpis[name].measured, begin)
+        ]
+        return self.blocks(bench, end_ms, Judgement(), problems, known)
+
+
+def _in_parts(
+    end_ms: int, made: Iterator[FigureBlock], transitions: list[Transition], problems: list[Problem]
+) -> Iterator[Outcome | None]:
+    """Outcomes of about `PART` figures, None between two KPIs; each with the problems until then."""
+    blocks: list[FigureBlock] = []
+    size = 0
+    for block in made:
+        blocks.append(block)
+        size += len(block)
+        if size >= PART:
+            yield Outcome(end_ms, transitions, Figures(blocks), problems[:])
+            transitions, blocks, size = [], [], 0
+            problems.clear()
+        else:
+            yield None
+    yield Outcome(end_ms, transitions, Figures(blocks), problems)
 
 
 def _expected(size: int, hoped: list[tuple[Rows, Column]]) -> Column:

@@ -39,6 +39,11 @@ class Since:
             self.revision += 1
             self.measures[key] = max(end_ms, self.measures.get(key, end_ms))
 
+    def lacks(self, columns: Iterable[int], start_ms: int) -> bool:
+        """Whether one of these columns was not yet counted in a pane that begins here, for all one knows."""
+        keys = self._columns.keys
+        return any(self.measures.get(keys[at], start_ms) > start_ms for at in columns)
+
     def of(self, columns: Iterable[int]) -> int | None:
         """From when all of these columns are complete."""
         if self.first_ms is None:

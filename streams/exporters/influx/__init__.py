@@ -24,7 +24,7 @@ __all__ = ["EXPORTER", "InfluxExporter"]
 
 
 def _make(settings: Settings, deps: Deps) -> InfluxExporter:
-    return InfluxExporter(settings, deps.telemetry, deps.health, deps.write_again)
+    return InfluxExporter(settings, deps.telemetry, deps.health, deps.succession)
 
 
 def _render(figures: Sequence[Figure]) -> str:

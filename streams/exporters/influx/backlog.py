@@ -91,12 +91,6 @@ class Backlog:
         """Whether any of it was put by an ownership that has ended."""
         return any(chunk.term < self.term for chunk in flight.chunks)
 
-    @property
-    def holds_former(self) -> bool:
-        """Whether anything of an ownership that has ended waits or is on its way."""
-        waits = bool(self._chunks) and self._chunks[0].term < self.term
-        return waits or any(map(self.is_former, self._flights))
-
     def land(self, flight: Flight) -> None:
         """The flight is written or spilled; landing twice changes nothing."""
         if flight in self._flights:

@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from schemas.errors import PlanwatchError
 from schemas.records import Transition
 from streams.engine.figures import Figure
-from streams.exporters.base import Rank, WriteAgain
+from streams.exporters.base import Rank, Succession
 from streams.exporters.influx.backlog import Chunk, Flight
 from streams.exporters.influx.delivery import SINK, Attempt, Delivery, Verdict
 from streams.exporters.influx.lines import transition_lines
@@ -45,7 +44,7 @@ class InfluxExporter:
         settings: Settings,
         telemetry: Telemetry,
         health: Health,
-        write_again: WriteAgain,
+        succession: Succession,
         *,
         transport: Transport | None = None,
         pauses: Pauses | None = None,
@@ -65,7 +64,7 @@ class InfluxExporter:
             queue=influx.queue,
             spill_bytes=influx.spill_mb * 1024 * 1024,
         )
-        self._overtaken = Overtaken(write_again)
+        self._overtaken = Overtaken(succession, self._report, AGAIN_SECONDS)
         self._wake, self._go, self._to_disk = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._waiters = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,15 +76,11 @@ class InfluxExporter:
         if self._store.on_disk:
             self._wake.set()
         await self._transport.open()
-        steps = (self._send, self._guard, self._tell)
-        self._tasks = [asyncio.create_task(self._keep(step)) for step in steps]
+        self._tasks = [asyncio.create_task(self._keep(step)) for step in (self._send, self._guard)]
 
     async def stop(self, deadline_s: float = 5.0) -> None:
-        """Write what memory holds until the deadline, put the rest on disk, close.
-
-        Of an ownership that has ended nothing more is written: nobody would hear of it.
-        """
-        if self._tasks and not self._stuck and not self._store.holds_former:
+        """Write what memory holds until the deadline, put the rest on disk, close."""
+        if self._tasks and not self._stuck:
             await self._wait_safe(self._store.version, deadline_s)
         await self._store.at_rest(self._cancel)
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -106,21 +101,9 @@ class InfluxExporter:
         """Every point of this version or an older one is written or on disk; −1 before any."""
         return self._store.safe_version
 
-    def landed(self) -> int:
-        """How many batches the server has taken."""
-        return self._overtaken.landed
-
-    def sure(self, landed: int) -> None:
-        """The first so many batches were written while nobody else was the owner."""
-        self._overtaken.sure(landed)
-
-    async def hand_over(self) -> None:
-        """Ownership has ended: say which closed periods may show too old a value, or as soon as it goes."""
+    def hand_over(self) -> None:
+        """Ownership has ended: what waits now is of a former owner when it is written."""
         self._store.hand_over()
-        self._overtaken.hand_over()
-        with suppress(PlanwatchError, TimeoutError):
-            async with asyncio.timeout(self._patience_s):
-                await self._overtaken.tell()
 
     async def settle(self, version: int) -> None:
         """Return when `safe_version()` ≥ `version`: the server has 2 s, then the disk takes the points."""
@@ -188,26 +171,34 @@ class InfluxExporter:
             self._wake.clear()
 
     async def _fly(self, flight: Flight) -> None:
+        """To the server, or to the disk; what may cover a successor's points goes to both, to be said."""
         lines = flight.lines
-        await self._deliver(flight)
-        self._overtaken.land(lines, former=self._store.is_former(flight))
+        if not await self._deliver(flight):
+            return
+        if self._store.is_former(flight) or not await self._overtaken.is_owner():
+            periods = await self._overtaken.periods(lines)
+            if periods and await self._store.keep(flight):
+                self._wake.set()
+                return
+            await self._overtaken.tell(periods)
+        await self._store.land(flight)
 
-    async def _deliver(self, flight: Flight) -> None:
+    async def _deliver(self, flight: Flight) -> bool:
+        """Whether the server has all of it; otherwise it is on the disk."""
         impatience = asyncio.get_running_loop().call_later(self._patience_s, self._to_disk.set)
         try:
             attempt = await self._delivery.attempt(flight.lines)
         finally:
             impatience.cancel()
         while attempt.rest:
-            flight.lines = attempt.rest
             pause = self._failed(attempt)
             on_disk = flight.spilled or await self._store.spill(self._delivery.most)
             await asyncio.sleep(pause)
             if on_disk:
-                return
-            attempt = await self._delivery.attempt(flight.lines)
+                return False
+            attempt = await self._delivery.attempt(attempt.rest)
         self._well()
-        await self._store.land(flight)
+        return not flight.spilled
 
     async def _replay(self) -> None:
         lines, mark = await self._store.oldest(self._delivery.most)
@@ -218,8 +209,9 @@ class InfluxExporter:
             if rest:
                 await asyncio.sleep(self._failed(attempt))
         if mark is not None:
-            self._overtaken.land(lines, former=self._store.is_former(mark))
-            await self._overtaken.tell()  # before it is forgotten: whoever dies here does it again
+            if self._store.is_former(mark) or not await self._overtaken.is_owner():
+                # before it is forgotten: whoever dies here does it again
+                await self._overtaken.tell(await self._overtaken.periods(lines))
             await self._store.forget(mark)
             self._report.replayed(mark.lines)
             self._well()
@@ -232,10 +224,6 @@ class InfluxExporter:
         self._to_disk.clear()
         if not await self._store.spill(self._delivery.most):
             await asyncio.sleep(AGAIN_SECONDS)
-
-    async def _tell(self) -> None:
-        await self._overtaken.wait()
-        await self._overtaken.tell()
 
     async def _keep(self, step: Callable[[], Awaitable[None]]) -> None:
         """A mistake of ours costs the batch on its way, counted and logged, never the exporter."""

@@ -7,11 +7,11 @@ Source of the escaping: InfluxDB 1.8 and 2.x line protocol reference.
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from schemas.period import CALENDAR, MINUTE_MS
+from schemas.period import MINUTE_MS
 from schemas.records import ClosedPeriod, Transition
 from streams.engine.figures import Figure
 from streams.exporters.base import RESERVED, Pairs, Rank, label_name, label_value, level_of
@@ -25,7 +25,7 @@ _SPECIAL = ",= "
 _COMMA, _BLANK = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\) ")
 _ESCAPED = re.compile(r"\\([,= ])")
 #: in every time zone periods end at quarters of an hour
-PERIODS_MS = 15 * MINUTE_MS
+QUARTER_MS = 15 * MINUTE_MS
 
 
 class Lines(NamedTuple):
@@ -89,29 +89,27 @@ def transition_lines(transitions: Sequence[Transition], rank: Rank) -> list[str]
     return lines
 
 
-def closed_period(line: str) -> ClosedPeriod | None:
-    """The calendar window and scope of a figure at what may be a period's end; None for any other point.
+def closed_period(line: str, closes: Callable[[str, int], bool]) -> ClosedPeriod | None:
+    """Whose figure at a period's end a line is; None for any other point. `closes`: see `Succession`.
 
     Values that had to be cleaned stay as they were cleaned.
 
-    >>> closed_period(r"kpi,kpi=orders,level=region,region=Far\\ East,window=day value=2.0 86400000")
-    ClosedPeriod(window='day', end_ms=86400000, scope={'region': 'Far East'})
-    >>> closed_period("kpi,kpi=orders,level=company,window=day value=2.0 86460000") is None
-    True
+    >>> line = r"kpi,kpi=orders,level=region,region=Far\\ East,window=day value=2.0 86400000"
+    >>> closed_period(line, lambda window, end_ms: end_ms == 86400000)
+    ClosedPeriod(kpi='orders', window='day', end_ms=86400000, scope={'region': 'Far East'})
     """
-    at = line.rfind(" ")
-    end_ms = int(line[at + 1 :])
-    if end_ms % PERIODS_MS or not line.startswith("kpi,"):
+    end_ms = int(line[line.rfind(" ") + 1 :])
+    if end_ms % QUARTER_MS or not line.startswith("kpi,"):
         return None
     tags = dict(part.split("=", 1) for part in _COMMA.split(_BLANK.split(line, maxsplit=1)[0])[1:])
-    if tags["window"] not in CALENDAR:
+    if not closes(tags["window"], end_ms):
         return None
     scope = {
         label.removesuffix("_") if label.removesuffix("_") in RESERVED else label: _ESCAPED.sub(r"\1", value)
         for label, value in tags.items()
         if label not in RESERVED
     }
-    return ClosedPeriod(window=tags["window"], end_ms=end_ms, scope=scope)
+    return ClosedPeriod(kpi=tags["kpi"], window=tags["window"], end_ms=end_ms, scope=scope)
 
 
 def _series(measurement: str, fixed: Pairs, scope: Pairs) -> str:

@@ -7,6 +7,7 @@ from streams.exporters.influx.delivery import SINK, Verdict
 from streams.exporters.influx.transport import NO_REPLY, Reply
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import (
+    FiguresAskedAgain,
     PointsDropped,
     PointsRefused,
     PointsReplayed,
@@ -89,6 +90,10 @@ class Report:
     def replayed(self, count: int) -> None:
         """Points of the disk have reached the server."""
         self._telemetry.tell(PointsReplayed(SINK, count))
+
+    def asked_again(self, count: int) -> None:
+        """The owner was asked to write figures again that these points may have covered."""
+        self._telemetry.tell(FiguresAskedAgain(SINK, count))
 
     def spill_failed(self, error: Exception) -> None:
         """The disk does not take points; they wait in memory."""

@@ -104,17 +104,16 @@ class Spill:
 
     def hand_over(self) -> None:
         """The ownership that put what is here has ended."""
-        if self._segments:
-            self._former_until = self._segments[-1].number, self._segments[-1].size
+        newest = next(reversed(tuple(self._segments)), None)
+        if newest is not None:
+            self._former_until = newest.number, newest.size
 
     def is_former(self, mark: Mark) -> bool:
         """Whether an ownership that has ended put any of it here."""
         return (mark.segment, mark.begin) < self._former_until
 
-    def append(self, lines: list[str], *, former: bool = False) -> int:
+    def append(self, lines: list[str]) -> int:
         """Put the lines behind all others, on the disk; how many old lines had to go for them.
-
-        `former`: some of them are of an ownership that has ended.
 
         OSError (the disk is full) leaves the queue as it was, but for the old lines that made room.
         """
@@ -136,8 +135,6 @@ class Spill:
                 raise
         segment.size += len(record)
         segment.lines += len(lines)
-        if former:
-            self.hand_over()
         return dropped
 
     def read(self, most: int) -> tuple[list[str], Mark | None]:

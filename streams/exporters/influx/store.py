@@ -57,11 +57,6 @@ class Store:
         """Every point of this version or an older one is written or on disk."""
         return self._backlog.safe_version()
 
-    @property
-    def holds_former(self) -> bool:
-        """Whether points of an ownership that has ended are in memory."""
-        return self._backlog.holds_former
-
     def hand_over(self) -> None:
         """The ownership that put everything until now has ended; needs not wait for the disk."""
         self._backlog.term += 1
@@ -152,6 +147,16 @@ class Store:
                     return False
         return True
 
+    async def keep(self, flight: Flight) -> bool:
+        """The flight is written, and on the disk too, as of an ownership that has ended; False if no disk
+        takes it.
+        """
+        async with self._disk:
+            kept = await self._to_disk(flight)
+            if kept and self._spill is not None:
+                self._spill.hand_over()
+            return kept
+
     async def at_rest(self, stop: Callable[[], None]) -> None:
         """Call `stop` while nothing works on the files: what a thread does there cannot be cancelled."""
         async with self._disk:
@@ -171,13 +176,14 @@ class Store:
             return False
         if flight.lines:
             try:
-                former = self._backlog.is_former(flight)
-                dropped = await asyncio.to_thread(self._spill.append, flight.lines, former=former)
+                dropped = await asyncio.to_thread(self._spill.append, flight.lines)
             except OSError as error:
                 self._report.spill_failed(error)
                 return False
             self._report.dropped("spill_full", dropped)
             self._report.spilled(len(flight.lines))
+            if self._backlog.is_former(flight):  # asked now: ownership may have ended meanwhile
+                self._spill.hand_over()
         flight.spilled = True
         await self.land(flight)
         return True
