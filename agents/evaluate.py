@@ -117,10 +117,12 @@ class EvaluateStage(Stage[Evaluation]):
         self.exporters.hand_over()
 
     async def is_owner(self) -> bool:
-        """Whether the figures are ours still: from nobody else the broker takes the last acknowledgement."""
-        async with self._writing:
-            for tp, fold in self.folds.items():
-                return self._acknowledged is not None and await self.acknowledge(tp, fold, self._acknowledged)
+        """Whether the figures are ours still: from nobody else the broker takes the last acknowledgement.
+
+        It may come behind a newer one: then a little more is read again after a restart, and nothing else.
+        """
+        for tp, fold in self.folds.items():
+            return self._acknowledged is not None and await self.acknowledge(tp, fold, self._acknowledged)
         return False
 
     async def write_again(self, periods: Sequence[ClosedPeriod]) -> None:

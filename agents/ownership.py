@@ -33,10 +33,16 @@ class Ownership:
         installation = catalogue.installation
         self._calendar = Calendar(installation.time_zone, installation.week_start)
         self.stage: Owner | None = None
-        self.closes = lru_cache(_ENDS)(self._closes)
+        #: pane end → the calendar windows whose period ends there
+        self.closing = lru_cache(_ENDS)(self._closing)
+
+    def _closing(self, end_ms: int) -> frozenset[str]:
+        if not self._closes("day", end_ms):
+            return frozenset()
+        return frozenset(window for window in CALENDAR if self._closes(window, end_ms))
 
     def _closes(self, window: str, end_ms: int) -> bool:
-        spec = spec_of(window) if window in CALENDAR else None
+        spec = spec_of(window)
         if not isinstance(spec, ToDate):
             return False
         return spec.closes(self._calendar.floor(spec.period, end_ms - 1), self._calendar) == end_ms

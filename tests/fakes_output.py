@@ -71,8 +71,8 @@ class FakeSuccession:
         if self._journal is not None:
             self._journal += [f"asked {period.end_ms}" for period in periods]
 
-    def closes(self, window: str, end_ms: int) -> bool:
-        return window in CALENDAR and end_ms % 86_400_000 == 0
+    def closing(self, end_ms: int) -> Sequence[str]:
+        return () if end_ms % 86_400_000 else CALENDAR
 
 
 def figure(number: int, region: str = "East", kpi: str = "revenue") -> Figure:

@@ -4,7 +4,7 @@ Decides the names and the cleaning that all exporters share. Refuses to know any
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.records import ClosedPeriod, Transition
@@ -41,8 +41,8 @@ class Succession(Protocol):
         """Ask whoever owns the figures to hand these over again; PlanwatchError where that cannot be said."""
         ...
 
-    def closes(self, window: str, end_ms: int) -> bool:
-        """Whether a calendar window ends its period here: only such a figure is ever written anew."""
+    def closing(self, end_ms: int) -> Collection[str]:
+        """The calendar windows whose period ends here: only such a figure is ever written anew."""
         ...
 
 

@@ -10,7 +10,6 @@ from faust.types import TP
 from agents.evaluate import EvaluateStage
 from agents.ownership import Ownership
 from schemas.errors import LogTruncatedError, StateError
-from schemas.period import CALENDAR
 from schemas.records import CatalogueRecord, ClosedPeriod, Ledger, Roster
 from streams.app import Wiring
 from streams.catalogue import default_folder, load_catalogue
@@ -255,10 +254,9 @@ async def test_exporters_are_answered_by_the_stage_once_there_is_one(bench: Benc
 def test_periods_close_in_the_business_time_zone() -> None:
     ownership = Ownership(load_catalogue(default_folder()))
     midnight = 1_772_294_400_000  # 1 March 2026 in Shanghai, a Sunday
-    closing = [window for window in ("24h", "1h", *CALENDAR) if ownership.closes(window, midnight)]
-    assert closing == ["day", "month"]
-    assert ownership.closes("week", midnight + 86_400_000)
-    assert not ownership.closes("day", midnight + 8 * 3_600_000)
+    assert ownership.closing(midnight) == {"day", "month"}
+    assert ownership.closing(midnight + 86_400_000) == {"day", "week"}
+    assert ownership.closing(midnight + 8 * 3_600_000) == set()
 
 
 async def test_a_stage_without_its_partition_stands_by(bench: Bench) -> None:

@@ -133,13 +133,13 @@ def _transition(tier: str, seq: int) -> Transition:
 DAY = 86_400_000
 
 
-def at_midnight(window: str, end_ms: int) -> bool:
-    return window == "day" and end_ms % DAY == 0
+def at_midnight(end_ms: int) -> list[str]:
+    return [] if end_ms % DAY else ["day"]
 
 
 @given(
     st.dictionaries(st.sampled_from(["region", "level", "kpi", "x_"]), st.text(max_size=200)),
-    st.integers(0, 20_000),
+    st.integers(1, 20_000),
     st.floats(allow_nan=False, allow_infinity=False),
 )
 def test_a_point_at_the_end_of_a_period_is_known_again_by_its_line(

@@ -175,9 +175,9 @@ class InfluxExporter:
         lines = flight.lines
         if not await self._deliver(flight):
             return
-        if self._store.is_former(flight) or not await self._overtaken.is_owner():
-            periods = await self._overtaken.periods(lines)
-            if periods and await self._store.keep(flight):
+        periods = await self._overtaken.periods(lines)
+        if periods and (self._store.is_former(flight) or not await self._overtaken.is_owner()):
+            if await self._store.keep(flight):
                 self._wake.set()
                 return
             await self._overtaken.tell(periods)
@@ -209,9 +209,9 @@ class InfluxExporter:
             if rest:
                 await asyncio.sleep(self._failed(attempt))
         if mark is not None:
-            if self._store.is_former(mark) or not await self._overtaken.is_owner():
-                # before it is forgotten: whoever dies here does it again
-                await self._overtaken.tell(await self._overtaken.periods(lines))
+            periods = await self._overtaken.periods(lines)
+            if periods and (self._store.is_former(mark) or not await self._overtaken.is_owner()):
+                await self._overtaken.tell(periods)  # before it is forgotten: whoever dies here does it again
             await self._store.forget(mark)
             self._report.replayed(mark.lines)
             self._well()

@@ -7,11 +7,10 @@ Source of the escaping: InfluxDB 1.8 and 2.x line protocol reference.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from schemas.period import MINUTE_MS
 from schemas.records import ClosedPeriod, Transition
 from streams.engine.figures import Figure
 from streams.exporters.base import RESERVED, Pairs, Rank, label_name, label_value, level_of
@@ -24,8 +23,8 @@ _SPECIAL = ",= "
 #: a comma, or a blank, that ends something: `tag_value` lets no backslash stand before one that does
 _COMMA, _BLANK = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\) ")
 _ESCAPED = re.compile(r"\\([,= ])")
-#: in every time zone periods end at quarters of an hour
-QUARTER_MS = 15 * MINUTE_MS
+#: in every time zone periods end at quarters of an hour, which as milliseconds end so
+_QUARTERS = "00000"
 
 
 class Lines(NamedTuple):
@@ -89,20 +88,23 @@ def transition_lines(transitions: Sequence[Transition], rank: Rank) -> list[str]
     return lines
 
 
-def closed_period(line: str, closes: Callable[[str, int], bool]) -> ClosedPeriod | None:
-    """Whose figure at a period's end a line is; None for any other point. `closes`: see `Succession`.
+def closed_period(line: str, closing: Callable[[int], Collection[str]]) -> ClosedPeriod | None:
+    """Whose figure at a period's end a line is; None for any other point. `closing`: see `Succession`.
 
     Values that had to be cleaned stay as they were cleaned.
 
     >>> line = r"kpi,kpi=orders,level=region,region=Far\\ East,window=day value=2.0 86400000"
-    >>> closed_period(line, lambda window, end_ms: end_ms == 86400000)
+    >>> closed_period(line, lambda end_ms: ["day"] if end_ms == 86400000 else [])
     ClosedPeriod(kpi='orders', window='day', end_ms=86400000, scope={'region': 'Far East'})
     """
+    if not line.endswith(_QUARTERS):
+        return None  # nearly all: no period ends there
     end_ms = int(line[line.rfind(" ") + 1 :])
-    if end_ms % QUARTER_MS or not line.startswith("kpi,"):
+    windows = closing(end_ms)
+    if not windows or not line.startswith("kpi,"):
         return None
     tags = dict(part.split("=", 1) for part in _COMMA.split(_BLANK.split(line, maxsplit=1)[0])[1:])
-    if not closes(tags["window"], end_ms):
+    if tags["window"] not in windows:
         return None
     scope = {
         label.removesuffix("_") if label.removesuffix("_") in RESERVED else label: _ESCAPED.sub(r"\1", value)

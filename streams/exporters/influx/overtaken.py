@@ -43,7 +43,7 @@ class Overtaken:
         for number, line in enumerate(lines):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-            period = closed_period(line, self._succession.closes)
+            period = closed_period(line, self._succession.closing)
             if period is not None:
                 found[period.end_ms, period.window, period.kpi, str(period.scope)] = period
         return [found[place] for place in sorted(found)]
