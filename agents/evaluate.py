@@ -108,8 +108,8 @@ class EvaluateStage(Stage[Evaluation]):
         """Put our catalogue into the log if the fold has another one, and go on with what was open."""
         fold = self.folds[tp]
         await self.put_catalogue(self.names.cells, fold.catalogue)
-        for problem in fold.problems():  # an alert that was not yet in the inbox when the process ended
-            self._alert_aside(problem, on=True)
+        for problem in fold.problems():  # whoever has cleared the incident by hand is told once more
+            self.alert("part_set_aside", problem.text, on=True, subject=_subject(problem))
         await self._advance(fold)
 
     async def lost(self, tp: TP) -> None:
@@ -159,9 +159,9 @@ class EvaluateStage(Stage[Evaluation]):
         self._adopt()
         for problem in outcome.problems:
             self.telemetry.tell(PartSetAside(problem.kind, problem.name, problem.text))
-            self._alert_aside(problem, on=True)
+            await self._tell_aside(problem, on=True)
         for problem in outcome.mended:
-            self._alert_aside(problem, on=False)
+            await self._tell_aside(problem, on=False)
         for transition in outcome.transitions:
             self._tell(transition)
             self._pending.append(await self._to_inbox(transition))
@@ -171,8 +171,11 @@ class EvaluateStage(Stage[Evaluation]):
         if outcome.transitions:
             self.exporters.put_transitions(outcome.transitions, self.wiring.catalogue.rank, version)
 
-    def _alert_aside(self, problem: Problem, *, on: bool) -> None:
-        self.alert("part_set_aside", problem.text, on=on, subject=f"{problem.kind} {problem.name}")
+    async def _tell_aside(self, problem: Problem, *, on: bool) -> None:
+        """Like a transition, in the inbox before the state that no longer knows of it."""
+        alert = self.watch.made("part_set_aside", problem.text, on=on, subject=_subject(problem))
+        value = alert.model_dump_json().encode()
+        self._pending.append(await self.sender.send(self.names.inbox, value, key=b"self"))
 
     def _adopt(self) -> None:
         fold = self.fold()
@@ -313,3 +316,7 @@ class EvaluateStage(Stage[Evaluation]):
             return {"frontier_ms": None, "figures": []}
         figures = [figure._asdict() for figure in islice(fold.figures_now(), _FIGURES)]
         return {"frontier_ms": fold.frontier_ms, "figures": figures}
+
+
+def _subject(problem: Problem) -> str:
+    return f"{problem.kind} {problem.name}"

@@ -41,11 +41,11 @@ class Watch:
         """What watches while the process lives."""
         return [self.tell_alerts(), self.watch_broker(), self.watch_progress(), self.watch_topics()]
 
-    def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
-        """Tell the people on call that something is wrong with this stage, or well again."""
+    def made(self, what: str, text: str, *, on: bool, subject: str = "") -> SelfAlert:
+        """The alert that says that something is wrong with this stage, or well again."""
         stage = self._stage
         ladder = stage.wiring.catalogue.ladder
-        alert = SelfAlert(
+        return SelfAlert(
             what=what,
             subject=subject or stage.name,
             on=on,
@@ -53,9 +53,12 @@ class Watch:
             text=text,
             at_ms=stage.wiring.clock.now_ms(),
         )
+
+    def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
+        """Tell it to the people on call, as soon as the broker takes it."""
         if self._alerts.full():
             self._alerts.get_nowait()
-        self._alerts.put_nowait(alert)
+        self._alerts.put_nowait(self.made(what, text, on=on, subject=subject))
 
     async def tell_alerts(self) -> None:
         """Bring the alerts, and every change of a reason, to the inbox."""
