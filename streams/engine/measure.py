@@ -113,12 +113,11 @@ class SourceFold:
         self._values.restore(stored.values, self.stamp, other)
         highest = -1
         for page in stored.pages():
-            live = live_page(page, self.stamp)
             highest = max(highest, page.stamp)
             if page.key.layout == layout:
-                self._panes.restore(live)
+                self._panes.restore(page, self.stamp)
             else:
-                self._former.add(live)
+                self._former.add(live_page(page, self.stamp))
         return highest
 
     def fold(self, records: Sequence[InputRecord]) -> list[Refusal]:

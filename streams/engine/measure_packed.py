@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.cells.layout import Cell, Leaf
+from streams.cells.page import StoredPage
 
 #: stands for the minimum or maximum of nothing; no number that is counted is so small
 _NOTHING = int(np.iinfo(np.int64).min)
@@ -80,6 +81,22 @@ class PackedCells:
         values = values.reshape(len(cells), -1)
         columns = np.flatnonzero((values != blank).any(axis=0))
         return cls(leaves.same(cells), columns.tolist(), np.ascontiguousarray(values[:, columns]), empty)
+
+    @classmethod
+    def stored(cls, page: StoredPage, empty: Cell, leaves: Leaves) -> Self | None:
+        """The cells of a stored page packed, mostly without making them; otherwise as `of`."""
+        columns, elsewhere = page.columns, list(page.empty)
+        for at in columns:
+            elsewhere[at] = empty[at]
+        if elsewhere != empty or not columns:
+            return cls.of(page.page().cells, empty, leaves)
+        try:
+            values = np.fromiter(chain.from_iterable(page.rows), np.int64, len(page.rows) * len(columns))
+        except TypeError:  # a cell that has nothing where others have a minimum or maximum
+            return cls.of(page.page().cells, empty, leaves)
+        except OverflowError:
+            return None
+        return cls(leaves.same(page.leaves), columns, values.reshape(len(page.rows), -1), empty)
 
     @property
     def nbytes(self) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from schemas.catalogue import Installation
 from schemas.period import MINUTE_MS
 from streams.cells.layout import Cell, Layout, Leaf
-from streams.cells.page import ROOM, Page, PageKey
+from streams.cells.page import ROOM, Page, PageKey, StoredPage
 from streams.engine.measure_packed import Leaves, PackedCells
 from streams.windows.panes import Calendar, Grain
 
@@ -73,10 +73,10 @@ class LivePage:
         return self.cells if self.packed is None else self.packed.cells() | self.cells
 
 
-def live_page(page: Page, stamp: int) -> LivePage:
-    """A stored page, taken over by a ledger that has counted up to `stamp`."""
-    ahead = page.stamp > stamp
-    return LivePage(page.key, page.first, page.stamp, page.stamp, ahead, page.cells, size=len(page.cells))
+def live_page(page: StoredPage, stamp: int, packed: PackedCells | None = None) -> LivePage:
+    """A stored page, taken over by a ledger that has counted up to `stamp`; its cells packed, if they are."""
+    ahead, cells = page.stamp > stamp, {} if packed is not None else page.page().cells
+    return LivePage(page.key, page.first, page.stamp, page.stamp, ahead, cells, packed, len(page.leaves))
 
 
 @dataclass(slots=True)
@@ -115,9 +115,14 @@ class Pane:
         for leaf in page.cells:
             self.places.pop(leaf, None)
         page.packed, page.cells = packed, {}
+        self.add_packed(page, packed, leaves)
+        return True
+
+    def add_packed(self, page: LivePage, packed: PackedCells, leaves: Leaves) -> None:
+        """Take in a page all of whose cells are packed."""
+        self.pages[page.key.number] = page
         begin = page.key.number * ROOM
         self.packed.update(zip(packed.leaves, leaves.numbers(begin, len(packed.leaves)), strict=True))
-        return True
 
 
 class Panes:
@@ -197,17 +202,20 @@ class Panes:
     def _has_room(self, page: LivePage, offset: int) -> bool:
         return page.size < self._room and page.stamp < offset
 
-    def restore(self, page: LivePage) -> None:
-        """Take over a stored page of this layout."""
+    def restore(self, page: StoredPage, stamp: int) -> None:
+        """Take over a stored page of this layout, for a ledger that has counted up to `stamp`."""
         grain, start, known = page.key.grain, page.key.start_ms, page.key.known_ms
         key = PaneKey(_GRAINS[grain], start, known)
         pane = self.open(start) if grain == "m" and start == known else self._late.setdefault(key, Pane(key))
         self._restored += 1
-        is_loose = self._restored <= self._loose or not page.cells
-        if is_loose or not pane.pack(page, self._layout.empty, self._leaves):
-            pane.add(page)
+        packed = None
+        if self._restored > self._loose and page.leaves:
+            packed = PackedCells.stored(page, self._layout.empty, self._leaves)
+        live = live_page(page, stamp, packed)
+        if packed is None:
+            pane.add(live)
         else:
-            pane.pages[page.key.number] = page
+            pane.add_packed(live, packed, self._leaves)
 
     def _all(self) -> Iterator[Pane]:
         return chain(self.on_time.values(), self._late.values())

@@ -16,7 +16,7 @@ import orjson
 
 from schemas.errors import StateError
 from schemas.records import Ledger
-from streams.cells.page import Page, PageKey, decode_page
+from streams.cells.page import PageKey, StoredPage, read_page
 from streams.engine.measure_ids import Segment
 from streams.engine.measure_values import Value
 
@@ -42,14 +42,14 @@ class Stored:
     layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     owners: dict[bytes, set[bytes]] = field(default_factory=dict)
 
-    def pages(self) -> Iterator[Page]:
-        """The pages, read one by one, since there may be millions of cells; may be asked for once.
+    def pages(self) -> Iterator[StoredPage]:
+        """The pages as they are stored, for one reader, each read when it is its turn: they may be many.
 
         StateError when one cannot be read.
         """
         for name in list(self.page_rows):
             values = self.page_rows.pop(name)
-            yield max(map(decode_page, values), key=lambda page: page.stamp)
+            yield max(map(read_page, values), key=lambda page: page.stamp)
 
 
 class MeasureRows:

@@ -4,13 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.errors import FormulaError, StateError
 from schemas.events import KINDS, Event
 from schemas.kpi import Measure, Range
 from streams.cells.fold import compile_fold, compile_leaf, fold_source
-from streams.cells.layout import layout_for, layout_of, scale_of
-from streams.cells.page import Page, PageKey, decode_page, encode_page, is_page
+from streams.cells.layout import Cell, layout_for, layout_of, scale_of
+from streams.cells.page import Page, PageKey, decode_page, encode_page, is_page, read_page
+from streams.engine.measure_packed import Leaves, PackedCells
 from tests.measure_builders import catalogue
 
 
@@ -160,6 +163,40 @@ def test_page_comes_back_as_it_went(value: int | None) -> None:
     assert decode_page(memoryview(stored)) == page
     assert is_page(stored)
     assert is_page(memoryview(stored))
+
+
+#: -2^63 stands for nothing in packed cells, and nothing that is counted is so small
+NUMBERS = st.one_of(
+    st.sampled_from([0, 0, 0, 1, -1]),
+    st.integers(-(2**70), 2**70).filter(lambda value: value != -(2**63)),
+)
+
+
+@given(st.data(), st.integers(1, 6), st.integers(0, 5))
+def test_every_page_comes_back_as_it_went(data: st.DataObject, width: int, leaves: int) -> None:
+    columns = [
+        data.draw(st.lists(st.one_of(of, st.none()) if at % 2 else of, min_size=leaves, max_size=leaves))
+        for at, of in enumerate([data.draw(st.sampled_from([st.just(0), NUMBERS])) for _ in range(width)])
+    ]
+    cells = {(f"leaf {at}",): [column[at] for column in columns] for at in range(leaves)}
+    page = Page(KEY, 99, 5, cells)
+    stored = encode_page(page)
+    assert decode_page(stored) == page
+    assert all(type(cell) is list for cell in decode_page(stored).cells.values())
+    thin = read_page(stored)
+    assert len(thin.columns) <= sum(1 for column in columns if set(column) not in ({0}, {None}, set()))
+    empty: Cell = [None if at % 2 else 0 for at in range(width)]
+    packed = PackedCells.stored(thin, empty, Leaves()) if leaves else None
+    numbers = [value or 0 for column in columns for value in column]
+    fits = leaves > 0 and all(-(2**63) <= number < 2**63 for number in numbers)
+    assert (packed is not None) == fits
+    assert packed is None or packed.cells() == cells
+
+
+def test_columns_in_which_nothing_is_are_not_stored() -> None:
+    page = Page(KEY, 99, 5, {("a",): [0, None, 7, None, 0], ("b",): [0, None, 8, 3, 0]})
+    thin = read_page(encode_page(page))
+    assert (thin.columns, thin.rows, thin.empty) == ([2, 3], [[7, None], [8, 3]], [0, None, 0, 0, 0])
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,21 @@ def written(cells: Sequence[Record]) -> dict[Place, Written]:
             layouts[body["id"]] = body["measures"]
         elif body["type"] == "page":
             topic, partition, layout, grain, start, known, number = body["key"]
-            leaves = dict(zip(map(tuple, body["leaves"]), body["cells"], strict=True))
+            leaves = dict(zip(map(tuple, body["leaves"]), _cells(body), strict=True))
             version = Version(Pane(grain, start, known), number, leaves, layouts[layout])
             found[topic, partition].pages[body["stamp"]].append(version)
         elif body["type"] == "ledger":
             found[body["topic"], body["partition"]].ledgers[body["stamp"]].append(body)
     return found
+
+
+def _cells(body: dict[str, Any]) -> Iterator[list[int | None]]:
+    """The cells of a page, whose record leaves columns out in which all are 0, or have nothing."""
+    for number in range(len(body["leaves"])):
+        cell = [None if at in body["nothing"] else 0 for at in range(body["width"])]
+        for place, at in enumerate(body["columns"]):
+            cell[at] = body["cells"][number][place]
+        yield cell
 
 
 class Checked(NamedTuple):
