@@ -128,8 +128,8 @@ def read_page(value: bytes | memoryview) -> StoredPage:
         for at in record["nothing"]:
             empty[at] = None
         leaves, columns, rows = list(map(tuple, record["leaves"])), record["columns"], record["cells"]
-        if columns and len(rows) != len(leaves):
-            raise ValueError(f"{len(leaves)} leaves and {len(rows)} cells")
+        if columns and (len(rows) != len(leaves) or set(map(len, rows)) - {len(columns)}):
+            raise ValueError(f"not {len(leaves)} cells of {len(columns)} columns")
         return StoredPage(
             PageKey(*record["key"]), record["stamp"], record["first"], leaves, columns, rows, empty
         )

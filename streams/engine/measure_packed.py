@@ -63,6 +63,7 @@ class PackedCells:
     def __init__(
         self, leaves: list[Leaf], columns: list[int], values: npt.NDArray[np.int64], empty: Cell
     ) -> None:
+        """`empty`: what every cell is in other columns."""
         self.leaves = leaves
         self._columns = columns
         self._values = values
@@ -85,18 +86,14 @@ class PackedCells:
     @classmethod
     def stored(cls, page: StoredPage, empty: Cell, leaves: Leaves) -> Self | None:
         """The cells of a stored page packed, mostly without making them; otherwise as `of`."""
-        columns, elsewhere = page.columns, list(page.empty)
-        for at in columns:
-            elsewhere[at] = empty[at]
-        if elsewhere != empty or not columns:
-            return cls.of(page.page().cells, empty, leaves)
+        columns, size = page.columns, len(page.leaves)
         try:
-            values = np.fromiter(chain.from_iterable(page.rows), np.int64, len(page.rows) * len(columns))
+            values = np.fromiter(chain.from_iterable(page.rows), np.int64, size * len(columns))
         except TypeError:  # a cell that has nothing where others have a minimum or maximum
             return cls.of(page.page().cells, empty, leaves)
         except OverflowError:
             return None
-        return cls(leaves.same(page.leaves), columns, values.reshape(len(page.rows), -1), empty)
+        return cls(leaves.same(page.leaves), columns, values.reshape(size, len(columns)), page.empty)
 
     @property
     def nbytes(self) -> int:

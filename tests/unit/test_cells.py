@@ -199,6 +199,13 @@ def test_columns_in_which_nothing_is_are_not_stored() -> None:
     assert (thin.columns, thin.rows, thin.empty) == ([2, 3], [[7, None], [8, 3]], [0, None, 0, 0, 0])
 
 
+@pytest.mark.parametrize("wrong", [b"[[1,3]]", b"[[1,3],[2]]", b"[[1,3],[2,4],[0,0]]"])
+def test_a_page_whose_cells_do_not_fit_its_leaves_is_not_read(wrong: bytes) -> None:
+    stored = encode_page(Page(KEY, 99, 5, {("a",): [1, 3], ("b",): [2, 4]}))
+    with pytest.raises(StateError, match="not 2 cells of 2 columns"):
+        decode_page(stored.replace(b"[[1,3],[2,4]]", wrong))
+
+
 @pytest.mark.parametrize(
     "value", [b"", b"{}", b'{"type":"ledger"}', b'{"type":"page","key":1}', b'{"type":"page",']
 )
