@@ -37,7 +37,7 @@ from tests.servers.waiting import wait_until
 if TYPE_CHECKING:
     from tests.servers.kafka import KafkaCluster
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(2400), pytest.mark.slow]
 
 ZONE = ZoneInfo("America/Los_Angeles")
 #: noon of the last day with an order, and the end of its minute
@@ -95,7 +95,7 @@ def wait_counted(run: Run, records: int) -> None:
         return received == records and judged and not status["exporters"]["influx"]["waiting"]
 
     what = f"{run.shop.prefix}: {records} records counted and judged"
-    wait_until(counted, what, seconds=1200, pause_s=5)  # every answer is a look at all rules and scopes
+    wait_until(counted, what, seconds=1800, pause_s=5)  # every answer is a look at all rules and scopes
 
 
 def counts(run: Run) -> dict[str, int]:
