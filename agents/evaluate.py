@@ -81,6 +81,7 @@ class EvaluateStage(Stage[Evaluation]):
         self._turn = asyncio.Lock()
         self._advancing = asyncio.Lock()
         self._writing = asyncio.Lock()
+        self._acknowledging = asyncio.Lock()
 
     def inputs(self) -> tuple[str, ...]:
         """The cells topic."""
@@ -117,13 +118,17 @@ class EvaluateStage(Stage[Evaluation]):
         self.exporters.hand_over()
 
     async def is_owner(self) -> bool:
-        """Whether the figures are ours still: from nobody else the broker takes the last acknowledgement.
-
-        It may come behind a newer one: then a little more is read again after a restart, and nothing else.
-        """
-        for tp, fold in self.folds.items():
-            return self._acknowledged is not None and await self.acknowledge(tp, fold, self._acknowledged)
+        """Whether the figures are ours still: from nobody else the broker takes the last acknowledgement."""
+        async with self._acknowledging:  # never behind a newer one
+            for tp, fold in self.folds.items():
+                return self._acknowledged is not None and await self.acknowledge(tp, fold, self._acknowledged)
         return False
+
+    async def _commit_offset(self, tp: TP, fold: Evaluation, offset: int) -> bool:
+        async with self._acknowledging:
+            taken = await self.acknowledge(tp, fold, offset)
+            self._acknowledged = offset if taken else self._acknowledged
+            return taken
 
     async def write_again(self, periods: Sequence[ClosedPeriod]) -> None:
         """Ask whoever owns the figures, through the log, for those of closed periods."""
@@ -255,8 +260,7 @@ class EvaluateStage(Stage[Evaluation]):
             await self.sender.rows(changelog, tp.partition, prepared.rows)
             await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
             prepared.is_written = True
-        if await self.acknowledge(tp, fold, prepared.replay_from):
-            self._acknowledged = prepared.replay_from
+        if await self._commit_offset(tp, fold, prepared.replay_from):
             self._prepared, self._written = None, prepared.version
             self._committed_ms = self.wiring.clock.now_ms()
             await self.sender.rows(changelog, tp.partition, fold.confirmed())
