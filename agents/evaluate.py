@@ -7,56 +7,35 @@ state that no longer knows how to make them is committed.
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from faust.types import TP
 
+from agents.commits import Commits
+from agents.evaluate_status import figures_of, status_of
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.errors import LogTruncatedError
-from schemas.records import ClosedPeriod, Rewrite, Tick, Transition
+from schemas.records import ClosedPeriod, Rewrite, Transition
 from streams.app import Wiring
 from streams.engine.evaluate import Evaluation, Outcome, Problem
-from streams.engine.figures import Figures
-from streams.engine.rows import Row, VersionedRows
+from streams.engine.rows import VersionedRows
 from streams.exporters import Exporters
 from streams.state import ARRIVED
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import CatalogueAdopted, PartSetAside, TierChanged
 from streams.transport import Records
 
-#: respond is told this often how far has been judged
-_TICK_MS = 5_000
 #: records that are decoded before others have the loop
 _DECODED = 16
 #: figures that exporters are given at once: some of them copy figures one by one
 _TOGETHER = 20_000
-#: figures that /figures shows at most
-_FIGURES = 20_000
 #: seconds after which judging lets others have the loop; one of its steps may come on top
 _BREATH_S = 0.005
 #: seconds that judging and exporters have to finish when the stage is told to stop
 _FINISH_S = 4.0
 #: seconds that exporters have then for what is in memory still
 _SINKS_S = 2.0
-
-
-@dataclass(slots=True)
-class _Prepared:
-    """A commit that waits for exporters: encoded at its version, written when that is safe.
-
-    Once it is written it waits for its acknowledgement: before that nothing newer is written. A row remembers
-    its body at the last commit only, and where this owner has a successor, that one may build on it.
-    """
-
-    version: int
-    replay_from: int
-    pending: "list[asyncio.Future[Any]]"
-    rows: Sequence[Row]
-    commit_row: Row
-    is_written: bool = False
 
 
 class EvaluateStage(Stage[Evaluation]):
@@ -69,19 +48,11 @@ class EvaluateStage(Stage[Evaluation]):
     ) -> None:
         super().__init__(wiring, port, health, telemetry)
         self.exporters = exporters
-        self._pending: list[asyncio.Future[Any]] = []
-        self._prepared: _Prepared | None = None
-        self._written = -1
-        #: the offset that was acknowledged last; None while nothing is known of it
-        self._acknowledged: int | None = None
         self._arrived_ms = 0
         self._adopted = ""
-        self._ticked_ms = 0
-        self._committed_ms = wiring.clock.now_ms()
         self._turn = asyncio.Lock()
         self._advancing = asyncio.Lock()
-        self._writing = asyncio.Lock()
-        self._acknowledging = asyncio.Lock()
+        self.commits = Commits(self, exporters, self._turn)
 
     def inputs(self) -> tuple[str, ...]:
         """The cells topic."""
@@ -101,8 +72,7 @@ class EvaluateStage(Stage[Evaluation]):
         rows = VersionedRows(owner.encode())
         await self.read_rows(tp, rows.apply)
         fold = Evaluation.restore(rows, owner)
-        self._written, self._prepared, self._pending = fold.version, None, []
-        self._acknowledged = fold.replay_from if fold.version >= 0 else None
+        self.commits.begin(fold)
         return fold
 
     async def owned(self, tp: TP) -> None:
@@ -118,17 +88,8 @@ class EvaluateStage(Stage[Evaluation]):
         self.exporters.hand_over()
 
     async def is_owner(self) -> bool:
-        """Whether the figures are ours still: from nobody else the broker takes the last acknowledgement."""
-        async with self._acknowledging:  # never behind a newer one
-            for tp, fold in self.folds.items():
-                return self._acknowledged is not None and await self.acknowledge(tp, fold, self._acknowledged)
-        return False
-
-    async def _commit_offset(self, tp: TP, fold: Evaluation, offset: int) -> bool:
-        async with self._acknowledging:
-            taken = await self.acknowledge(tp, fold, offset)
-            self._acknowledged = offset if taken else self._acknowledged
-            return taken
+        """Whether the figures are ours still: see `Commits.is_owner`."""
+        return await self.commits.is_owner()
 
     async def write_again(self, periods: Sequence[ClosedPeriod]) -> None:
         """Ask whoever owns the figures, through the log, for those of closed periods."""
@@ -157,7 +118,7 @@ class EvaluateStage(Stage[Evaluation]):
                 if time() - breathed > _BREATH_S:  # a pane may stand half closed: see `Evaluation.steps`
                     await asyncio.sleep(0)
                     breathed = time()
-            if self.wiring.clock.now_ms() - self._committed_ms > 2 * self.settings.evaluate.commit_ms:
+            if self.commits.are_overdue():
                 await self.write()  # while much is judged at once, the loop finds no moment between records
 
     async def _emit(self, outcome: Outcome, version: int) -> None:
@@ -169,7 +130,7 @@ class EvaluateStage(Stage[Evaluation]):
             await self._tell_aside(problem, on=False)
         for transition in outcome.transitions:
             self._tell(transition)
-            self._pending.append(await self._to_inbox(transition))
+            self.commits.pending.append(await self._to_inbox(transition))
         for part in outcome.figures.parts(_TOGETHER):
             self.exporters.put(part, version)
             await asyncio.sleep(0)
@@ -180,7 +141,7 @@ class EvaluateStage(Stage[Evaluation]):
         """Like a transition, in the inbox before the state that no longer knows of it."""
         alert = self.watch.made("part_set_aside", problem.text, on=on, subject=_subject(problem))
         value = alert.model_dump_json().encode()
-        self._pending.append(await self.sender.send(self.names.inbox, value, key=b"self"))
+        self.commits.pending.append(await self.sender.send(self.names.inbox, value, key=b"self"))
 
     def _adopt(self) -> None:
         fold = self.fold()
@@ -220,9 +181,7 @@ class EvaluateStage(Stage[Evaluation]):
 
     async def write(self) -> None:
         """Prepare a commit at what has been folded, and write it as soon as every exporter is that far."""
-        async with self._writing:
-            for tp, fold in list(self.folds.items()):
-                await self._commit(tp, fold)
+        await self.commits.write()
 
     async def stop(self) -> None:
         """Bring the figures of all that has been folded to safety, so that none of it is read again."""
@@ -242,47 +201,9 @@ class EvaluateStage(Stage[Evaluation]):
                 await self.exporters.settle(fold.version)
                 await self.write()
 
-    async def _commit(self, tp: TP, fold: Evaluation) -> None:
-        if self._prepared is None and fold.version > self._written:
-            async with self._turn:
-                if not fold.settled or self.folds.get(tp) is not fold:
-                    return
-                pending, self._pending = self._pending, []
-                rows, commit_row = fold.commit()
-                self._prepared = _Prepared(fold.version, fold.replay_from, pending, rows, commit_row)
-                self.exporters.put(Figures(), fold.version)
-        prepared = self._prepared
-        if prepared is None or self.exporters.safe_version() < prepared.version:
-            return
-        changelog = self.names.changelog(self.name, tp.topic)
-        if not prepared.is_written:
-            await self.sender.confirmed(prepared.pending)
-            await self.sender.rows(changelog, tp.partition, prepared.rows)
-            await self.sender.rows(changelog, tp.partition, [prepared.commit_row])
-            prepared.is_written = True
-        if await self._commit_offset(tp, fold, prepared.replay_from):
-            self._prepared, self._written = None, prepared.version
-            self._committed_ms = self.wiring.clock.now_ms()
-            await self.sender.rows(changelog, tp.partition, fold.confirmed())
-            await self._tick(fold)
-
-    async def _tick(self, fold: Evaluation) -> None:
-        """Tell respond how far has been judged: what stays open after a backfill is told when it is near."""
-        now = self.wiring.clock.now_ms()
-        if now - self._ticked_ms >= _TICK_MS:
-            self._ticked_ms = now
-            tick = Tick(frontier_ms=fold.frontier_ms).model_dump_json().encode()
-            await self.sender.confirmed([await self.sender.send(self.names.inbox, tick, key=b"tick")])
-
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Committing."""
-        return [self._commit_loop()]
-
-    async def _commit_loop(self) -> None:
-        while True:
-            waiting = self._prepared is not None
-            await asyncio.sleep(0.1 if waiting else self.settings.evaluate.commit_ms / 1000)
-            await self.write()
+        return [self.commits.loop()]
 
     def fold(self) -> Evaluation | None:
         """The fold, where this process owns it and it is ready."""
@@ -293,33 +214,11 @@ class EvaluateStage(Stage[Evaluation]):
         fold = self.fold()
         if fold is None:
             return {"stage": self.name, "standby": True}
-        verdicts = list(
-            fold.verdicts_now()
-        )  # first: a pane that stands half closed is closed by whoever looks
-        return {
-            "stage": self.name,
-            "standby": False,
-            "catalogue": fold.catalogue.version if fold.catalogue else None,
-            "frontier_ms": fold.frontier_ms,
-            "version": fold.version,
-            "committed": self._written,
-            "ledgers": [ledger.model_dump() for _, ledger in sorted(fold.ledgers.items())],
-            "verdicts": [
-                {"rule": rule, "reason": reason, "scopes": scopes} for rule, reason, scopes in verdicts
-            ],
-            "tiers": [
-                {"rule": rule, "scope": scope, "tier": tier, "since_ms": since}
-                for rule, scope, tier, since in fold.tiers()
-            ],
-        }
+        return {"stage": self.name, "standby": False, "committed": self.commits.written, **status_of(fold)}
 
     def answer(self, path: str) -> object:
         """/figures: the figures that stand at the frontier."""
-        fold = self.fold()
-        if fold is None:
-            return {"frontier_ms": None, "figures": []}
-        figures = [figure._asdict() for figure in islice(fold.figures_now(), _FIGURES)]
-        return {"frontier_ms": fold.frontier_ms, "figures": figures}
+        return figures_of(self.fold())
 
 
 def _subject(problem: Problem) -> str:

@@ -305,7 +305,7 @@ async def test_what_is_set_aside_and_mended_is_in_the_inbox_before_the_state(ben
     await bench.stage._emit(Outcome(0, problems=[problem]), 5)
     await bench.stage._emit(Outcome(0, mended=[problem]), 5)
     assert aside_said(bench) == [("rule one_star_review", True), ("rule one_star_review", False)]
-    assert len(bench.stage._pending) == 2  # the next commit waits for them
+    assert len(bench.stage.commits.pending) == 2  # the next commit waits for them
 
 
 async def test_a_new_owner_says_again_what_is_set_aside(bench: Bench) -> None:

@@ -7,8 +7,6 @@ windows and tiers to it. Knows nothing of the log: pages come already chosen.
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from schemas.base import Scope
 from schemas.catalogue import Catalogue
 from schemas.period import HOUR_MS, MINUTE_MS
@@ -16,7 +14,8 @@ from schemas.records import ClosedPeriod
 from streams.decisions.verdict import Reason, reasons
 from streams.engine.evaluate.bench import Bench
 from streams.engine.evaluate.columns import Columns, Rows, Table
-from streams.engine.evaluate.earlier import STEP_MS, Earlier
+from streams.engine.evaluate.due import Due
+from streams.engine.evaluate.earlier import Earlier
 from streams.engine.evaluate.intake import Intake
 from streams.engine.evaluate.journal import Journal
 from streams.engine.evaluate.judging import Judge, Judgement
@@ -35,7 +34,7 @@ from streams.engine.evaluate.store import Kept, Store
 from streams.engine.evaluate.sums import WindowSums
 from streams.engine.evaluate.tiers import RuleTiers
 from streams.engine.evaluate.touched import Change, Touched, union
-from streams.engine.figures import Figure, ScopeItems
+from streams.engine.figures import Figure
 from streams.windows.panes import Calendar
 from streams.windows.spans import PaneGrain, ToDate
 
@@ -65,18 +64,23 @@ class Closing:
         self.judge = Judge(catalogue, self.plans, self.windows, self.scopes, since)
         self.judge.partition = Partition(catalogue, self.store, self.scopes)
         self._begun_with = begun_with(self.plans.windows)
-        self._quiet = [tiers for tiers in self.judge.tiers if tiers.plan.rule.quiet is not None]
-        self._looking_back: dict[tuple[int, int], list[RuleTiers]] = {}
+        looking_back = self._look_back()
+        self.judge.settling = Settling(self.plans.specs, looking_back, since, self.store)
+        self.due = Due(catalogue, columns, self.judge, self.scopes, looking_back)
+        self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows, since)
+        self._leave_out()
+
+    def _look_back(self) -> dict[tuple[int, int], list[RuleTiers]]:
+        """Rules by the earlier window that they look at, (window, ago in ms), each of which is made here."""
+        found: dict[tuple[int, int], list[RuleTiers]] = {}
         for tiers in self.judge.tiers:
             if tiers.plan.ago_ms is not None:
-                self._looking_back.setdefault((tiers.plan.window, tiers.plan.ago_ms), []).append(tiers)
-        for (window, ago_ms), rules in self._looking_back.items():
+                found.setdefault((tiers.plan.window, tiers.plan.ago_ms), []).append(tiers)
+        for (window, ago_ms), rules in found.items():
             measured = {column for tiers in rules for column in tiers.plan.measured}
             earlier = Earlier(self.plans.specs[window], ago_ms, self.store, measured)
             self.judge.earlier[window, ago_ms] = earlier
-        self.judge.settling = Settling(self.plans.specs, self._looking_back, since, self.store)
-        self.reckoning = Reckoning(self.plans, self.store, self.scopes, self.windows, since)
-        self._leave_out()
+        return found
 
     def _leave_out(self) -> list[Problem]:
         """Set aside what reads measures whose sums are no longer exact."""
@@ -102,20 +106,6 @@ class Closing:
         """Take in new leaves and have room for their scopes everywhere."""
         yield from self.scopes.growing()
         self.judge.tiers.reserve(len(self.scopes))
-
-    def expect(self, from_ms: int) -> None:
-        """Let the clocks of scopes that must exist, even if silent, run from here."""
-        expected = {dimension.id: dimension.expected for dimension in self.catalogue.dimensions}
-        for tiers in self._quiet:
-            for scope in tiers.plan.rule.scopes:
-                values = expected.get(scope[0], []) if len(scope) == 1 else []
-                named: list[ScopeItems] = (
-                    [((scope[0], value),) for value in sorted(values)] if scope else [()]
-                )
-                for items in named:
-                    row = self.scopes.enter(items)
-                    tiers.reserve(len(self.scopes))
-                    tiers.expect(row, from_ms)
 
     def rebuild(self, end_ms: int) -> None:
         """Make the windows anew from the panes, as of this pane end."""
@@ -186,7 +176,7 @@ class Closing:
             touched.change(window, (yield from sums.move(end_ms, self.store)))
         late = yield from self._enter(end_ms, entries, touched)
         lost = self._leave_out() if self.intake.reach.news else []
-        yield from self._fall_due(end_ms, touched)
+        yield from self.due.mark(end_ms, touched)
         for window, sums in enumerate(self.windows):
             if sums.is_whole(end_ms):
                 touched.fill(window, sums.present(len(self.scopes)))
@@ -202,7 +192,7 @@ class Closing:
             return {}
         if self.since.first_ms is None:
             self.since.begin(end_ms - MINUTE_MS)
-            self.expect(end_ms - MINUTE_MS)
+            self.due.expect(end_ms - MINUTE_MS)
         for layout in {entry.page.key.layout for entry in entries}:
             self.since.lacking(self.intake.lacks(layout), end_ms)
         tables = yield from self.intake.tables(entries)
@@ -212,7 +202,7 @@ class Closing:
             scopes = yield from self.scopes.rolling_up(table, self.columns)
             yield from self.store.add(grain, start, table, scopes, end_ms)
             yield from self.journal.note(end_ms, grain, start, table)
-            yield from self._hear(scopes, end_ms, touched)
+            yield from self.due.hear(scopes, end_ms, touched)
             yield from self._spread(grain, start, scopes, touched, late)
         return {period: union(rows) for period, rows in late.items()}
 
@@ -240,61 +230,6 @@ class Closing:
         for window, rows in begun.items():
             for other in begun.keys() & self._begun_with[window]:
                 touched.fill(other, rows)
-
-    def _hear(self, table: Table, end_ms: int, touched: Touched) -> Steps[None]:
-        groups = self.scopes.group[table.rows]
-        for tiers in self._quiet:
-            name = tiers.plan.rule.id
-            if tiers.aside:
-                continue
-            columns = list(tiers.plan.kpi.columns.values())
-            said = (table.values[:, columns] != self.columns.blank[columns]).any(axis=1)
-            rows = table.rows[said & tiers.plan.groups[groups]]
-            back = tiers.hear_all(rows, end_ms)
-            touched.turned.setdefault(name, {}).update(dict.fromkeys(back, "heard"))
-            touched.strike(tiers.plan.window, tiers.plan.rule.kpi, np.array(back, dtype=np.int64))
-            yield
-
-    def _fall_due(self, end_ms: int, touched: Touched) -> Steps[None]:
-        for tiers in self.judge.tiers.in_force():
-            name = tiers.plan.rule.id
-            held, turned = tiers.fell_due(end_ms)
-            if turned:
-                touched.turned.setdefault(name, {}).update(turned)
-            if held or turned:
-                rows = np.array(sorted({*held, *turned}), dtype=np.int64)
-                touched.strike(tiers.plan.window, tiers.plan.rule.kpi, rows)
-                yield
-        for key, earlier in self.judge.earlier.items():
-            changed = touched.changed(key[0])
-            if end_ms % STEP_MS == 0:
-                yield from self._move(key, earlier.moved(end_ms), end_ms, touched)
-            elif len(changed) and len(earlier.moved(end_ms)):
-                yield from self._drift(key, changed, touched)
-
-    def _move(self, key: tuple[int, int], rows: Rows, end_ms: int, touched: Touched) -> Steps[None]:
-        """An expectation moved: its own rules look, and as long as some are unsettled, all of its window."""
-        window, _ = key
-        if not len(rows):
-            return
-        settled = self.judge.is_window_settled(window, end_ms)
-        for tiers in self._looking_back[key]:
-            plan = tiers.plan
-            own = self.judge.earlier[key].moved_in(plan.measured)
-            touched.fall_due(window, plan.rule.kpi, own[plan.groups[self.scopes.group[own]]])
-            if not settled:
-                touched.move(window, rows[plan.groups[self.scopes.group[rows]]])
-            yield
-
-    def _drift(self, key: tuple[int, int], changed: Rows, touched: Touched) -> Steps[None]:
-        """Between two steps an expectation that moves is looked at where anything changed."""
-        has_changed = np.zeros(len(self.scopes), dtype=np.bool_)
-        has_changed[changed] = True
-        for tiers in self._looking_back[key]:
-            own = self.judge.earlier[key].moved_in(tiers.plan.measured)
-            rows = own[tiers.plan.groups[self.scopes.group[own]] & has_changed[own]]
-            touched.drift(tiers.plan.window, tiers.plan.rule.kpi, rows)
-            yield
 
     def _judge(
         self, end_ms: int, touched: Touched, late: "dict[tuple[int, int], Rows]", lost: list[Problem]

@@ -129,7 +129,7 @@ class Memory:
             elif key.startswith(GROWING):
                 state.pending.grow(decode_page(rows[key]))
         if state.since.first_ms is not None:
-            closing.expect(state.since.first_ms)
+            closing.due.expect(state.since.first_ms)
         for tiers in closing.judge.tiers:
             tiers.wind_all()
 

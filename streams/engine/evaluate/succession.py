@@ -48,7 +48,7 @@ def succeed(old: Closing, new: Closing, frontier_ms: int | None) -> list[Transit
         for transition in _hand_over(old, new, tiers, new.judge.tiers.rules.get(name), frontier_ms)
     ]
     if new.since.first_ms is not None:
-        new.expect(frontier_ms)
+        new.due.expect(frontier_ms)
     return transitions
 
 
