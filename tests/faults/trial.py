@@ -24,8 +24,10 @@ from tests.servers.waiting import wait_until
 Say = Callable[[str], object]
 #: source partition → the offset that its next record will have
 Ends = dict[tuple[str, int], int]
-#: for everything to be counted, judged, written and told after the last fault
-_SETTLE_S = 150.0
+#: for everything to be counted, judged, written and told after the last fault; and after a long trial
+_SETTLE_S, _LONG_SETTLE_S = 150.0, 400.0
+#: between two faults whose distance is told in records
+_PAUSE_S = 0.5
 
 
 class Trial(NamedTuple):
@@ -69,9 +71,9 @@ def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
     idle_after = "3s" if trial.idle else "30s"
     shape = trial.shape._replace(brokers=trial.brokers, idle_after=idle_after)
     with Installation(folder, shape) as installation:
-        found = observe(
-            installation, trial, diary, harm.draw(Random(trial.seed), trial.brokers, trial.faults)
-        )
+        faults = harm.draw(Random(trial.seed), trial.brokers, trial.faults)
+        patience_s = _LONG_SETTLE_S if trial.every else _SETTLE_S
+        found = observe(installation, trial, diary, faults, patience_s)
         removed = compacted(installation)
         diary.note("compaction", removed=removed)
         if trial.faults and not all(removed.values()):
@@ -118,7 +120,7 @@ def _harm(
         load.check()
         diary.note(fault.name, detail=detail, size=size_of(installation), sent=load.count)
         diary.say(f"{number}/{len(faults)} {fault.name}: {detail}")
-        harm.let_pass(rng.uniform(1.0, 3.0))
+        harm.let_pass(_PAUSE_S if trial.every else rng.uniform(1.0, 3.0))
         while load.count < number * trial.every:
             load.check()
             harm.let_pass(0.2)

@@ -26,9 +26,10 @@ from tests.integration.adventureworks_run import (
     ORDER_ROWS,
     RAW,
     REFUND_ROWS,
-    REVIEW_ROWS,
+    Reviews,
     Shop,
     make_catalogue,
+    thinned_reviews,
 )
 from tests.servers.influx import Influx
 from tests.servers.planwatch import Stage, worker
@@ -43,7 +44,6 @@ ZONE = ZoneInfo("America/Los_Angeles")
 #: noon of the last day with an order, and the end of its minute
 LAST_PANE_MS = round(datetime(2017, 6, 30, 12, 1, tzinfo=ZONE).timestamp() * 1000)
 OPEN_MONTH = "2017-06"
-RECORDS = ORDER_ROWS + REFUND_ROWS + REVIEW_ROWS
 #: KPI → (month, region, product line) → value
 Figures = dict[str, dict[oracle.Cut, Decimal]]
 
@@ -53,17 +53,24 @@ class Run:
     """One installation whose workers have counted everything."""
 
     shop: Shop
+    reviews: Reviews
     stages: Mapping[str, Stage]
     influx: Influx
     report: dict[str, Any]
     #: what had become of the records when all were counted for the first time
     first: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def records(self) -> int:
+        """How many are sent in one go."""
+        return ORDER_ROWS + REFUND_ROWS + self.reviews.rows
+
 
 @pytest.fixture(scope="module")
 def runs(kafka: "KafkaCluster", tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     """The clean and the raw files, side by side, counted to the end."""
-    catalogue = make_catalogue(tmp_path_factory.mktemp("shop") / "catalogue")
+    folder = tmp_path_factory.mktemp("shop")
+    catalogue, reviews = make_catalogue(folder / "catalogue"), thinned_reviews(folder)
     with ExitStack() as stack:
 
         def begin(name: str, files: tuple[str, ...]) -> Run:
@@ -71,15 +78,15 @@ def runs(kafka: "KafkaCluster", tmp_path_factory: pytest.TempPathFactory) -> Ite
             settings = {"URL": influx.url, "TOKEN": influx.token, "BUCKET": influx.bucket, "ORG": influx.org}
             sink = {f"INFLUX__{setting}": value for setting, value in settings.items()}
             shop = Shop(kafka.bootstrap, f"shop{name}", catalogue, KAFKA__STALL_S=900, **sink)
-            report = shop.publish(files)
-            return Run(shop, stack.enter_context(worker(shop.env)), influx, report)
+            report = shop.publish(files, reviews=reviews)
+            return Run(shop, reviews, stack.enter_context(worker(shop.env)), influx, report)
 
         with ThreadPoolExecutor() as pool:
             started = {
                 name: pool.submit(begin, name, files) for name, files in (("clean", CLEAN), ("raw", RAW))
             }
             found = {name: future.result() for name, future in started.items()}
-            list(pool.map(lambda run: wait_counted(run, RECORDS), found.values()))
+            list(pool.map(lambda run: wait_counted(run, run.records), found.values()))
         for run in found.values():
             run.first = counts(run)
         yield found
@@ -198,11 +205,11 @@ def test_every_month_region_and_product_line_equals_the_recount(runs: dict[str, 
 
 @pytest.mark.parametrize("name", ["clean", "raw"])
 def test_ledgers_account_for_every_record(runs: dict[str, Run], name: str) -> None:
-    found = runs[name].first
+    found, records = runs[name].first, runs[name].records
 
-    assert found["received"] == sum(runs[name].report["sent"].values()) == RECORDS
+    assert found["received"] == sum(runs[name].report["sent"].values()) == records
     assert found["duplicate"] == 1
-    assert found["counted"] == RECORDS - 1
+    assert found["counted"] == records - 1
     assert found["late"] == found["expired"] == found["refused"] == 0
 
 
@@ -233,11 +240,11 @@ def test_publishing_again_changes_nothing_but_the_count_of_duplicates(
     run = runs["clean"]
     before, shown, tiers = counts(run), figures(run), transitions(kafka, run)
 
-    run.shop.publish(CLEAN)
+    run.shop.publish(CLEAN, reviews=run.reviews)
     wait_counted(run, 2 * before["received"])
 
     after = counts(run)
-    assert after["duplicate"] == before["duplicate"] + RECORDS
+    assert after["duplicate"] == before["duplicate"] + run.records
     assert {key: after[key] for key in after if key not in ("received", "duplicate")} == {
         key: before[key] for key in before if key not in ("received", "duplicate")
     }

@@ -57,7 +57,7 @@ def test_rebuild_counts_anew_from_the_log_once(
     kafka: "KafkaCluster", topic_prefix: str, tmp_path: Path
 ) -> None:
     shop = Shop(kafka.bootstrap, topic_prefix, make_catalogue(tmp_path / "catalogue"))
-    shop.publish(["orders.csv"], "--limit", str(LINES), reviews=False)
+    shop.publish(["orders.csv"], "--limit", str(LINES), reviews=None)
     expected = sales_before_the_last_day()
     with worker(shop.env) as stages:
         wait_until(lambda: shown_sales(stages) == expected, "the sales are shown")
