@@ -17,7 +17,6 @@ from agents.stage import Stage
 from schemas.errors import TopicsError
 from schemas.records import LayoutRecord, Ledger, Roster
 from streams.app import Wiring
-from streams.cells.layout import layout_of
 from streams.engine.measure import Flush, Limits, MeasureRows, Refusal, SourceFold
 from streams.state import ARRIVED, Headers
 from streams.telemetry import Health, Telemetry
@@ -68,12 +67,13 @@ class MeasureStage(Stage[SourceFold]):
     async def owned(self, tp: TP) -> None:
         """Say in the cells topic which source partitions there are and where this one stands."""
         self._heard[tp] = self.wiring.clock.now_ms()
-        layout = layout_of(self.wiring.catalogue)
+        fold = self.folds[tp]
+        layout = fold.layout
         partitions = {topic: self._partitions(topic) for topic in self.names.inputs}
         records: list[Roster | LayoutRecord | Ledger] = [
             Roster(partitions=partitions),
             LayoutRecord(id=layout.id, measures=list(layout.keys), dimensions=list(layout.dimensions)),
-            self.folds[tp].ledger(),
+            fold.ledger(),
         ]
         await self.sender.confirmed([await self._to_cells(record) for record in records])
 
@@ -105,6 +105,29 @@ class MeasureStage(Stage[SourceFold]):
         await self._wait_for_slow_broker(tp)
         if self.folds.get(tp) is not fold:
             return  # lost meanwhile: what it refused would reach the dead letters under its successor too
+        if fold.until is None:
+            await self._fold(tp, fold, records)
+        else:
+            await self._fold_former(tp, fold, fold.until, records)
+
+    async def _fold_former(self, tp: TP, fold: SourceFold, until: int, records: Records) -> None:
+        """Count on a former basis what was counted on it before a crash, then take over on ours."""
+        await self._fold(tp, fold, [record for record in records if record.offset <= until])
+        if records[-1].offset < until:
+            return
+        fold.close_former()
+        await self._flush(tp, fold)
+        if self.folds.get(tp) is not fold:
+            return
+        heir = await self.read_back(tp)
+        if self.folds.get(tp) is not fold:
+            return
+        self.folds[tp] = heir
+        await self.owned(tp)
+        if self.folds.get(tp) is heir:
+            await self.receive(tp, heir, records)
+
+    async def _fold(self, tp: TP, fold: SourceFold, records: Records) -> None:
         refusals = fold.fold(records)
         if refusals:
             by_offset = {record.offset: record for record in records}
@@ -153,6 +176,7 @@ class MeasureStage(Stage[SourceFold]):
     async def _write_rows(self, tp: TP, flush: Flush, refused: list[tuple[Any, Refusal]]) -> None:
         """Dead letters and changelog rows, until the broker has them."""
         changelog = self.names.changelog(self.name, tp.topic)
+        await self.sender.rows(changelog, tp.partition, flush.adoption)
         pending = [await self._to_dlq(tp, record, refusal) for record, refusal in refused]
         pending += [
             await self.sender.send(changelog, value, key=key, partition=tp.partition)

@@ -222,11 +222,7 @@ class Stage(ABC, Generic[Fold]):
                 await self.lost(tp)
             if self._looking is not None:  # which topics these are is known before any of them is read
                 await asyncio.wait([self._looking])
-            began = self.wiring.clock.now_ms()
-            with collector_still():
-                fold = await self.recover(tp)
-            seconds = (self.wiring.clock.now_ms() - began) / 1000
-            self.telemetry.tell(StateRestored(tp.topic, tp.partition, self.stamp(fold), seconds))
+            fold = await self.read_back(tp)
             stamp = self.stamp(fold)
             check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
             check_acknowledged(tp, stamp, await self.consumer.acknowledged(tp), self.rebuild)
@@ -238,6 +234,15 @@ class Stage(ABC, Generic[Fold]):
             raise
         except BaseException as error:
             self.fail(error)
+
+    async def read_back(self, tp: TP) -> Fold:
+        """Recover the fold of a partition, and say how long that took."""
+        began = self.wiring.clock.now_ms()
+        with collector_still():
+            fold = await self.recover(tp)
+        seconds = (self.wiring.clock.now_ms() - began) / 1000
+        self.telemetry.tell(StateRestored(tp.topic, tp.partition, self.stamp(fold), seconds))
+        return fold
 
     def _settle(self) -> None:
         self.health.clear("rebalancing")

@@ -8,7 +8,7 @@ what is to be written comes as a `Flush`, and the order of writing (rows, then t
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from schemas.catalogue import Catalogue
 from schemas.events import kinds_of
@@ -17,11 +17,11 @@ from schemas.records import Counts, Ledger
 from schemas.refusal import RefusalReason
 from streams.cells.fold import compile_fold, compile_leaf
 from streams.cells.layout import Cell, layout_of
-from streams.cells.page import ROOM
+from streams.engine.measure_basis import Basis, Limits
 from streams.engine.measure_former import FormerPages
 from streams.engine.measure_ids import SeenIds
-from streams.engine.measure_panes import LOOSE, NEVER, LivePage, Pane, Panes, live_page
-from streams.engine.measure_read import VALUE_BYTES, EventReader
+from streams.engine.measure_panes import NEVER, LivePage, Pane, Panes, live_page
+from streams.engine.measure_read import EventReader
 from streams.engine.measure_refusal import Refusal, fault
 from streams.engine.measure_rows import MeasureRows, Stored
 from streams.engine.measure_types import Fields
@@ -37,15 +37,6 @@ class InputRecord(Protocol):
     offset: int
     timestamp: int
     value: bytes | None
-
-
-class Limits(NamedTuple):
-    """Of a partition: ids remembered (0: no dedupe), bytes of a value, cells in a page, pages not packed."""
-
-    dedupe_entries: int = 1_000_000
-    value_bytes: int = VALUE_BYTES
-    page_cells: int = ROOM
-    loose_pages: int = LOOSE
 
 
 _LIMITS = Limits()
@@ -68,6 +59,7 @@ class SourceFold:
         *,
         limits: Limits = _LIMITS,
         stored: Stored | None = None,
+        basis: Basis | None = None,
     ) -> None:
         installation = catalogue.installation
         self.topic, self.partition, self.owner = topic, partition, owner
@@ -84,10 +76,13 @@ class SourceFold:
         self._counts = Counts()
         found = stored or Stored()
         self._former = FormerPages(found.layouts, self._values)
-        self._writer = Writer(owner, layout, found)
+        self.layout = layout
+        self._writer = Writer(owner, basis or Basis.of(catalogue, limits), layout, found)
         self._replayed = self._take_over(found, layout.id)
         self._written = self.ledger()
         self._is_silent = True
+        #: set where this fold is to count no further: up to there a former owner had counted on this basis
+        self.until: int | None = None
 
     @classmethod
     def restore(
@@ -100,8 +95,23 @@ class SourceFold:
         *,
         limits: Limits = _LIMITS,
     ) -> Self:
-        """The fold as its changelog has it, at the stamp of the last ledger; StateError when unreadable."""
-        return cls(topic, partition, catalogue, owner, limits=limits, stored=rows.read())
+        """The fold as its changelog has it, at the stamp of the last ledger; StateError when unreadable.
+
+        Where pages are beyond the ledger that were counted on another basis, the fold is of that basis, and
+        `until` says how far they have counted: there it is to be flushed, and restored again.
+        """
+        basis, stored = Basis.of(catalogue, limits), rows.read()
+        fold = cls(topic, partition, catalogue, owner, limits=limits, stored=stored, basis=basis)
+        former, highest = stored.basis, fold._replayed
+        if highest <= fold.stamp or former is None or former.id == basis.id:
+            return fold
+        del fold  # both may be large
+        then = former.read()
+        fold = cls(
+            topic, partition, then.catalogue, owner, limits=then.limits, stored=rows.read(), basis=then
+        )
+        fold.until = highest
+        return fold
 
     def _take_over(self, stored: Stored, layout: str) -> int:
         """Continue at the stored ledger; gives the highest offset that a stored page may have counted."""
@@ -207,6 +217,10 @@ class SourceFold:
             refused=before.refused + refused,
         )
 
+    def close_former(self) -> None:
+        """Everything that there still is up to `until` has been counted: the ledger may answer for it."""
+        self.stamp = max(self.stamp, self.until or self.stamp)
+
     def ledger(self) -> Ledger:
         """The partition's own record, as of its stamp."""
         return Ledger(
@@ -237,6 +251,7 @@ class SourceFold:
         opened = self._written.model_copy(update={"opened": True}) if self._is_silent else None
         self._written, self._is_silent = self.ledger(), False
         return Flush(
+            adoption=self._writer.adoption(),
             pages=pages,
             rows=rows,
             ledger=self._written,

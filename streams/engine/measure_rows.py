@@ -1,9 +1,9 @@
 """The changelog rows of a source partition: how they are named and stored, and what they say together.
 
 A key is `<name> NUL <owner>`: an owner that wakes after its time writes beside, not over, its successor's
-rows. Names: `ledger`; `layout|id`; `page|…`; `ids|bucket|first offset`; `values|dimension|first offset`. Of
-pages and ledgers the highest stamp counts, whoever wrote it; ids and values carry their offsets, and what
-lies beyond the ledger's stamp does not count. Nothing is decided here about what a row means.
+rows. Names: `ledger`; `basis|id`; `layout|id`; `page|…`; `ids|bucket|first offset`; `values|dimension|first
+offset`. Of pages and ledgers the highest stamp counts, whoever wrote it; ids and values carry their offsets,
+and what lies beyond the ledger's stamp does not count. Nothing is decided here about what a row means.
 """
 
 import struct
@@ -17,6 +17,7 @@ import orjson
 from schemas.errors import StateError
 from schemas.records import Ledger
 from streams.cells.page import PageKey, StoredPage, read_page
+from streams.engine.measure_basis import BASIS, StoredBasis
 from streams.engine.measure_ids import Segment
 from streams.engine.measure_values import Value
 
@@ -40,7 +41,20 @@ class Stored:
     segments: list[Segment] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
     layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    bases: list[StoredBasis] = field(default_factory=list)
+    #: the basis that the ledger was counted on
+    ledger_basis: str = ""
     owners: dict[bytes, set[bytes]] = field(default_factory=dict)
+
+    @property
+    def basis(self) -> StoredBasis | None:
+        """What was in force when the newest of the rows were written: the basis of the ledger, unless one
+        has come into force at that ledger. None: an earlier version has not said.
+        """
+        stamp = -1 if self.ledger is None else self.ledger.stamp
+        since = [one for one in self.bases if one.stamp >= stamp]
+        named = [one for one in self.bases if one.id == self.ledger_basis]
+        return max(since or named, key=lambda one: (one.stamp, one.turn), default=None)
 
     def pages(self) -> Iterator[StoredPage]:
         """The pages as they are stored, for one reader, each read when it is its turn: they may be many.
@@ -93,9 +107,12 @@ def _read_row(stored: Stored, name: bytes, by_owner: dict[bytes, bytes]) -> None
             stored.values.extend(Value(*one) for one in orjson.loads(value))
     elif kind == "layout":
         stored.layouts[parts[0]] = tuple(orjson.loads(next(iter(by_owner.values()))))
+    elif kind == BASIS.decode():
+        stored.bases.extend(StoredBasis.of(parts[0], value) for value in by_owner.values())
     elif name == LEDGER:
         newest = max(map(orjson.loads, by_owner.values()), key=lambda row: int(row["ledger"]["stamp"]))
         stored.ledger, stored.turn_ms = Ledger.model_validate(newest["ledger"]), newest["turn_ms"]
+        stored.ledger_basis = newest.get("basis", "")
     else:
         raise StateError(f"changelog row {name!r} is not ours", remedy="planwatch rebuild")
 
@@ -145,7 +162,12 @@ def layout_row(layout: str, dimensions: tuple[str, ...]) -> Row:
     return f"layout|{layout}".encode(), orjson.dumps(dimensions)
 
 
-def ledger_row(ledger: Ledger, turn_ms: int) -> Row:
+def basis_name(basis: str) -> bytes:
+    """The name of the row of a basis, by its id."""
+    return BASIS + b"|" + basis.encode()
+
+
+def ledger_row(ledger: Ledger, turn_ms: int, basis: str) -> Row:
     """The ledger's row: written when everything else of its flush is confirmed."""
-    row: dict[str, Any] = {"ledger": ledger.model_dump(), "turn_ms": turn_ms}
+    row: dict[str, Any] = {"ledger": ledger.model_dump(), "turn_ms": turn_ms, "basis": basis}
     return LEDGER, orjson.dumps(row)

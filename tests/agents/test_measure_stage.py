@@ -1,6 +1,7 @@
 """The measure agent: decode, fold, send in the one order that is safe, acknowledge, dead letter."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,7 +14,8 @@ from agents.measure import MeasureStage
 from streams.app import Wiring
 from streams.catalogue import default_folder, load_catalogue
 from streams.clock import SettableClock
-from streams.engine.measure import SourceFold
+from streams.engine.measure import Limits, MeasureRows, SourceFold
+from streams.engine.measure_rows import keyed
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
 from tests.agents.stage_fakes import FakeConsumer, FakeProducer
@@ -268,3 +270,79 @@ async def test_a_poll_that_waited_until_its_partition_was_lost_is_folded_by_nobo
     lock.release()
     await waiting
     assert (former.stamp, stage._refused) == (-1, {})
+
+
+async def test_what_lies_ahead_on_another_basis_is_finished_before_ours_begins(bench: Bench) -> None:
+    """The stage reads its changelog back twice: as the dead left it, and once that is answered for."""
+    catalogue = bench.stage.wiring.catalogue
+    rows = MeasureRows()
+    dead = SourceFold(SALES.topic, 0, catalogue, "dead", limits=Limits(value_bytes=9_999))
+    dead.fold([order(0), order(1)])
+    flush = dead.flush()
+    for key, value in (*flush.adoption, *flush.rows):
+        rows.apply(key, value)
+
+    bench.stage.read_rows = partial(read_again, rows, bench)
+    former = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+    await bench.stage.owned(SALES)
+    await bench.stage.receive(SALES, former, [order(0)])
+    assert (former.until, bench.ledgers()[-1]["stamp"]) == (1, -1)
+
+    await bench.stage.receive(SALES, former, [order(1), order(2)])
+
+    heir = bench.stage.folds[SALES]
+    assert (heir.until, heir.stamp, heir.ledger().counts.counted) == (None, 2, 3)
+    assert bench.consumer.committed == {SALES: 2}
+    await bench.stage.write()
+    written = [one.key.partition(b"|")[0] for one in bench.producer.sent if one.topic == CHANGELOG]
+    ours = written.index(b"basis")
+    assert written[:ours].count(b"page") == 1  # of the former one
+    assert written[ours + 1] == b"page"
+
+
+async def test_records_that_the_log_has_lost_do_not_keep_a_former_basis_in_force(bench: Bench) -> None:
+    rows = MeasureRows()
+    dead = SourceFold(SALES.topic, 0, bench.stage.wiring.catalogue, "dead", limits=Limits(value_bytes=9_999))
+    dead.fold([order(0), order(1)])
+    flush = dead.flush()
+    for key, value in (*flush.adoption, *flush.rows):
+        rows.apply(key, value)
+    bench.stage.read_rows = partial(read_again, rows, bench)
+    former = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+
+    await bench.stage.receive(SALES, former, [order(5), order(6)])
+
+    heir = bench.stage.folds[SALES]
+    assert (heir.until, heir.stamp, heir.ledger().counts.counted) == (None, 6, 2)
+
+
+async def test_a_partition_lost_while_a_former_basis_is_finished_gets_no_heir(bench: Bench) -> None:
+    rows = MeasureRows()
+    dead = SourceFold(SALES.topic, 0, bench.stage.wiring.catalogue, "dead", limits=Limits(value_bytes=9_999))
+    dead.fold([order(0)])
+    flush = dead.flush()
+    for key, value in (*flush.adoption, *flush.rows):
+        rows.apply(key, value)
+    bench.stage.read_rows = partial(read_again, rows, bench)
+    former = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+    bench.producer.hold = True
+    receiving = asyncio.create_task(bench.stage.receive(SALES, former, [order(0), order(1)]))
+    while not bench.producer.values(CHANGELOG):
+        await asyncio.sleep(0)
+
+    del bench.stage.folds[SALES]
+    bench.producer.hold = False
+    bench.producer.confirm()
+    await receiving
+
+    assert bench.stage.folds == {}
+
+
+async def read_again(rows: MeasureRows, bench: Bench, _: TP, apply: Any) -> None:
+    """What was in the changelog, and what the stage has written into it since."""
+    for one in bench.producer.sent:
+        if one.topic == CHANGELOG:
+            rows.apply(one.key, one.value)
+    for name, by_owner in rows._rows.items():
+        for owner, value in by_owner.items():
+            apply(keyed(name, owner), value)

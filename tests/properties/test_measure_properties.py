@@ -81,6 +81,8 @@ class Recount:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     refused: list[int] = field(default_factory=list)
     other: int = 0
+    disorder: int = 10_000
+    limit: int = 4
     watermark: int | None = None
     seen: set[str] = field(default_factory=set)
     values: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
@@ -118,7 +120,7 @@ class Recount:
                 self.counts["expired"] += 1
                 return
         self.counts["counted"] += 1
-        low = min(at, one.timestamp) - 10_000
+        low = min(at, one.timestamp) - self.disorder
         self.watermark = low if mark is None else max(mark, low)
         cell = self.cells.setdefault((*pane, self.leaf(event)), [None, 0, 0, None, 0, 0])
         self.measure(cell, event, max(0, one.timestamp - at))
@@ -126,7 +128,7 @@ class Recount:
     def leaf(self, event: dict[str, Any]) -> tuple[str, ...]:
         wanted = [event["dimensions"].get(name) or "unknown" for name in ("region", "channel")]
         for known, value in zip(self.values, wanted, strict=True):
-            if value != "unknown" and value not in known and len(known) < 4:
+            if value != "unknown" and value not in known and len(known) < self.limit:
                 known.append(value)
         kept = tuple(
             value if value in (*known, "unknown") else "other"
@@ -168,6 +170,7 @@ class Broker:
         steps: list[tuple[bytes | None, bytes]] = [*flush.rows, *((None, page) for page in flush.pages)]
         if self.any_order:
             Random(reach).shuffle(steps)
+        steps = [*flush.adoption, *steps]
         for key, value in [*steps, flush.ledger_row][:reach]:
             if key is None:
                 self.cells.append(value)
@@ -320,6 +323,72 @@ def test_a_changed_layout_counts_every_event_once_under_one_layout_or_the_other(
     log, events = history
     play, recount = played(log, events, changing=True), recount_of(log)
     assert play.fold.ledger().counts.model_dump() == recount.counts
+    assert play.broker.figures() == recount.cells
+
+
+#: bases that count differently: how late is late, which values count under `other`, what is measured
+BASES = ((10_000, 1, ()), (40_000, 2, (Measure(event="order", sum="quantity"),)), (0, 3, ()))
+BOOKS = [
+    catalogue(*more, limit=limit, **RULES | {"disorder": f"{disorder // 1000}s"})
+    for disorder, limit, more in BASES
+]
+
+
+@dataclass
+class Turning(Play):
+    """Every owner counts on another basis than the one before, once what lies ahead of the ledger is done."""
+
+    #: from which stamp on which basis held
+    turns: list[tuple[int, int]] = field(default_factory=list)
+    wanted: int = 0
+
+    def take_over(self, limits: Limits = LIMITS) -> None:
+        self.wanted = (self.wanted + 1) % len(BOOKS)
+        self.begin()
+
+    def begin(self) -> None:
+        self.owners += 1
+        rows, owner = self.broker.rows(), f"owner{self.owners}"
+        self.fold = SourceFold.restore(TOPIC, 0, BOOKS[self.wanted], owner, rows, limits=LIMITS)
+        if self.fold.until is None:
+            self.turns.append((self.fold.stamp, self.wanted))
+
+    def read(self, count: int | None) -> None:
+        while (until := self.fold.until) is not None:
+            self.fold.fold([one for one in self.log if one.offset <= until])
+            if count is not None and count % 3 == 0:  # it dies over this too, and somebody begins again
+                self.flush(self.fold, count)
+                count += 1
+            else:
+                assert self.flush(self.fold, 10**6)
+            self.begin()
+        super().read(count)
+
+
+def recount_by_turns(log: list[Record], turns: list[tuple[int, int]]) -> Recount:
+    recount = Recount()
+    for one in log:
+        *_, (_, basis) = [turn for turn in turns if turn[0] < one.offset]
+        recount.disorder, limit, _ = BASES[basis]
+        recount.limit = 4 * limit
+        recount.add(one)
+    return recount
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_every_event_is_decided_once_whoever_counts_on_whatever_basis(history: Any) -> None:
+    log, events = history
+    play = Turning(log, Broker(any_order=False))
+    for what, count, reach in events:
+        play.happen("crash" if what == "zombie" else what, count, reach)
+    play.finish()
+    recount = recount_by_turns(log, play.turns)
+    ledger = play.fold.ledger()
+    assert ledger.counts.model_dump() == recount.counts
+    assert ledger.watermark_ms == recount.watermark
+    assert ledger.other == recount.other
+    assert play.refused == set(recount.refused)
     assert play.broker.figures() == recount.cells
 
 
