@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -24,6 +25,7 @@ from tests.faults.sinks import BUCKET, FINAL, SECRET, TOKEN, Sinks
 from tests.servers.kafka import KafkaCluster
 from tests.servers.planwatch import REPOSITORY, STAGES, Stage, environment
 from tests.servers.toxiproxy import Toxiproxy
+from tests.servers.waiting import ServerError
 
 HOSTS = ("host-a", "host-b")
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -214,6 +216,16 @@ class Installation:
             stage.kill()
         else:
             stage.terminate(seconds=12)
+
+    def rest(self) -> None:
+        """End every stage on purpose: what is compared from now on stands still."""
+
+        def end(key: tuple[str, str]) -> None:
+            with suppress(ServerError):  # one that is broken may not end by itself; all are stopped at last
+                self.take_down(*key, kill=bool(self.shape.breakage))
+
+        with ThreadPoolExecutor(len(self.stages)) as pool:
+            list(pool.map(end, self.stages))
 
     def _keep(self) -> None:
         """Start again what ended by itself, and keep its last words."""

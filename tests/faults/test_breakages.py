@@ -21,7 +21,7 @@ from tests.servers.waiting import ServerError, wait_until
 
 #: a broken installation that has not settled by then never will
 _PATIENCE_S = 25.0
-_AT_A_TIME = 3
+_AT_A_TIME = 2
 #: seconds for the first start, and after which one that was killed and does not work again never will
 _BEGIN_S, _BACK_S = 30.0, 8.0
 #: prefixes of installations that have worked
@@ -165,7 +165,7 @@ def _tried(case: Case, kafka: KafkaCluster, folder: Path) -> Sequence[str]:
 def outcomes(
     request: pytest.FixtureRequest, kafka: KafkaCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[dict[str, Future[Sequence[str]]]]":
-    """The differences that each chosen case ends with; three run at a time, since most of it is waiting."""
+    """The differences that each chosen case ends with; two run at a time, since most of it is waiting."""
     folder = tmp_path_factory.mktemp("breakages")
     names = " ".join(item.name for item in request.session.items)
     chosen = [case for case in (*CASES, *CONTROLS) if f"[{case.title}]" in names]

@@ -139,6 +139,7 @@ def _outcome(seen: Seen, diary: Diary, patience_s: float) -> list[str]:
     except AssertionError as error:
         states = {"/".join(key): _state(stage) for key, stage in installation.stages.items()}
         return [f"{error}", *(f"{key}: {state}" for key, state in states.items()), *_ends(installation)]
+    installation.rest()  # comparing takes all of the machine, and a sink that is starved is told twice
     diary.say("all is counted and told; comparing with the logs")
     seen.harmed_s.extend(end.at_s for end in installation.ended if "respond" in end.stage)
     return [*_ends(installation), *differences(seen, shown)]
