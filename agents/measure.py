@@ -1,8 +1,9 @@
 """Stage one: events of a source partition become pages and a ledger.
 
-Per poll: fold. Per flush: refused records to the DLQ and pages to the changelog; when the broker has them
-all, pages to the cells topic; then the ledger to both; then the acknowledgement. A page is absolute and names
-the offset up to which it has counted, so that writing it again, by whomever, changes nothing.
+Per poll: fold. Per flush: a basis that comes into force; refused records to the DLQ and pages to the
+changelog; when the broker has them all, pages to the cells topic; then the ledger to both; then the
+acknowledgement. A page is absolute and names the offset up to which it has counted, so that writing it again,
+by whomever, changes nothing.
 """
 
 import asyncio

@@ -219,7 +219,8 @@ class SourceFold:
 
     def close_former(self) -> None:
         """Everything that there still is up to `until` has been counted: the ledger may answer for it."""
-        self.stamp = max(self.stamp, self.until or self.stamp)
+        if self.until is not None:
+            self.stamp = max(self.stamp, self.until)
 
     def ledger(self) -> Ledger:
         """The partition's own record, as of its stamp."""

@@ -274,16 +274,7 @@ async def test_a_poll_that_waited_until_its_partition_was_lost_is_folded_by_nobo
 
 async def test_what_lies_ahead_on_another_basis_is_finished_before_ours_begins(bench: Bench) -> None:
     """The stage reads its changelog back twice: as the dead left it, and once that is answered for."""
-    catalogue = bench.stage.wiring.catalogue
-    rows = MeasureRows()
-    dead = SourceFold(SALES.topic, 0, catalogue, "dead", limits=Limits(value_bytes=9_999))
-    dead.fold([order(0), order(1)])
-    flush = dead.flush()
-    for key, value in (*flush.adoption, *flush.rows):
-        rows.apply(key, value)
-
-    bench.stage.read_rows = partial(read_again, rows, bench)
-    former = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+    former = await taken_over(bench, 2)
     await bench.stage.owned(SALES)
     await bench.stage.receive(SALES, former, [order(0)])
     assert (former.until, bench.ledgers()[-1]["stamp"]) == (1, -1)
@@ -301,14 +292,7 @@ async def test_what_lies_ahead_on_another_basis_is_finished_before_ours_begins(b
 
 
 async def test_records_that_the_log_has_lost_do_not_keep_a_former_basis_in_force(bench: Bench) -> None:
-    rows = MeasureRows()
-    dead = SourceFold(SALES.topic, 0, bench.stage.wiring.catalogue, "dead", limits=Limits(value_bytes=9_999))
-    dead.fold([order(0), order(1)])
-    flush = dead.flush()
-    for key, value in (*flush.adoption, *flush.rows):
-        rows.apply(key, value)
-    bench.stage.read_rows = partial(read_again, rows, bench)
-    former = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+    former = await taken_over(bench, 2)
 
     await bench.stage.receive(SALES, former, [order(5), order(6)])
 
@@ -317,14 +301,7 @@ async def test_records_that_the_log_has_lost_do_not_keep_a_former_basis_in_force
 
 
 async def test_a_partition_lost_while_a_former_basis_is_finished_gets_no_heir(bench: Bench) -> None:
-    rows = MeasureRows()
-    dead = SourceFold(SALES.topic, 0, bench.stage.wiring.catalogue, "dead", limits=Limits(value_bytes=9_999))
-    dead.fold([order(0)])
-    flush = dead.flush()
-    for key, value in (*flush.adoption, *flush.rows):
-        rows.apply(key, value)
-    bench.stage.read_rows = partial(read_again, rows, bench)
-    former = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+    former = await taken_over(bench, 1)
     bench.producer.hold = True
     receiving = asyncio.create_task(bench.stage.receive(SALES, former, [order(0), order(1)]))
     while not bench.producer.values(CHANGELOG):
@@ -336,6 +313,20 @@ async def test_a_partition_lost_while_a_former_basis_is_finished_gets_no_heir(be
     await receiving
 
     assert bench.stage.folds == {}
+
+
+async def taken_over(bench: Bench, count: int) -> SourceFold:
+    """The stage's fold after somebody who counted on another basis has died before the ledger."""
+    rows = MeasureRows()
+    dead = SourceFold(SALES.topic, 0, bench.stage.wiring.catalogue, "dead", limits=Limits(value_bytes=9_999))
+    dead.fold([order(number) for number in range(count)])
+    flush = dead.flush()
+    assert flush is not None
+    for key, value in (*flush.adoption, *flush.rows):
+        rows.apply(key, value)
+    bench.stage.read_rows = partial(read_again, rows, bench)
+    fold = bench.stage.folds[SALES] = await bench.stage.recover(SALES)
+    return fold
 
 
 async def read_again(rows: MeasureRows, bench: Bench, _: TP, apply: Any) -> None:

@@ -289,6 +289,16 @@ def recount_of(log: list[Record]) -> Recount:
     return recount
 
 
+def assert_as_recounted(play: Play, recount: Recount) -> None:
+    """Ledger, dead letters and every cell are what a plain recount of the log says."""
+    ledger = play.fold.ledger()
+    assert ledger.counts.model_dump() == recount.counts
+    assert ledger.watermark_ms == recount.watermark
+    assert ledger.other == recount.other
+    assert play.refused == set(recount.refused)
+    assert play.broker.figures() == recount.cells
+
+
 def pages_of(broker: Broker) -> dict[Any, Any]:
     newest: dict[Any, Any] = {}
     for page in map(decode_page, broker.cells):
@@ -301,13 +311,7 @@ def pages_of(broker: Broker) -> dict[Any, Any]:
 @given(histories())
 def test_any_history_of_owners_gives_the_figures_of_a_plain_recount(history: Any) -> None:
     log, events = history
-    play, recount = played(log, events), recount_of(log)
-    ledger = play.fold.ledger()
-    assert ledger.counts.model_dump() == recount.counts
-    assert ledger.watermark_ms == recount.watermark
-    assert ledger.other == recount.other
-    assert play.refused == set(recount.refused)
-    assert play.broker.figures() == recount.cells
+    assert_as_recounted(played(log, events), recount_of(log))
 
 
 @settings(max_examples=100, deadline=None)
@@ -383,13 +387,7 @@ def test_every_event_is_decided_once_whoever_counts_on_whatever_basis(history: A
     for what, count, reach in events:
         play.happen("crash" if what == "zombie" else what, count, reach)
     play.finish()
-    recount = recount_by_turns(log, play.turns)
-    ledger = play.fold.ledger()
-    assert ledger.counts.model_dump() == recount.counts
-    assert ledger.watermark_ms == recount.watermark
-    assert ledger.other == recount.other
-    assert play.refused == set(recount.refused)
-    assert play.broker.figures() == recount.cells
+    assert_as_recounted(play, recount_by_turns(log, play.turns))
 
 
 @settings(max_examples=60, deadline=None)

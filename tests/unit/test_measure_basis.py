@@ -142,14 +142,20 @@ def test_the_ledger_names_its_basis_where_a_zombie_has_set_an_older_one() -> Non
     assert stored.basis.id == Basis.of(SLOW, Limits()).id
 
 
-def test_what_the_log_has_lost_is_answered_for_all_the_same() -> None:
-    rows = died_before_the_ledger(LOG)
+@pytest.mark.parametrize("counted", [1, 3])
+def test_what_the_log_has_lost_is_answered_for_all_the_same(counted: int) -> None:
+    rows = died_before_the_ledger(LOG[:counted])
     former = SourceFold.restore(TOPIC, 0, FAST, "two", rows)
-    former.fold(LOG[:1])
     former.close_former()
     write(rows, former, ledger=True)
     heir = SourceFold.restore(TOPIC, 0, FAST, "three", rows)
-    assert (heir.until, heir.stamp, heir.ledger().counts.received) == (None, 2, 1)
+    assert (heir.until, heir.stamp, heir.ledger().counts.received) == (None, counted - 1, 0)
+
+
+def test_a_fold_that_finishes_nothing_former_stays_where_it_is() -> None:
+    fold = SourceFold.restore(TOPIC, 0, SLOW, "one", MeasureRows())
+    fold.close_former()
+    assert fold.stamp == -1
 
 
 def test_a_catalogue_with_numbers_of_any_size_is_kept() -> None:
