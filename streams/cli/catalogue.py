@@ -43,7 +43,7 @@ def check(
     if problems:
         if not as_json:
             for problem in problems:
-                typer.echo(f"{where}/{problem}")
+                typer.echo(f"{problem}" if problem.file == str(where) else f"{where}/{problem}")
             typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", err=True)
         raise typer.Exit(CatalogueError.exit_code)
     if not as_json:

@@ -52,6 +52,12 @@ def test_check_of_a_broken_catalogue_prints_paths_that_an_editor_opens_and_ends_
     assert done.stderr == "1 problem\n"
 
 
+def test_check_of_no_folder_names_it_once(run: Run, tmp_path: Path) -> None:
+    done = run("catalogue", "check", tmp_path / "nowhere")
+    assert done.exit_code == 3
+    assert done.stdout.startswith(f"{tmp_path}/nowhere:1:1: is not a folder — ")
+
+
 def test_check_as_json_gives_each_problem_in_parts(run: Run, folder: Path) -> None:
     assert json.loads(run("catalogue", "check", folder, "--json").stdout)["problems"] == []
     _break(folder)
