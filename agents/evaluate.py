@@ -58,6 +58,10 @@ class EvaluateStage(Stage[Evaluation]):
         """The cells topic."""
         return (self.names.cells,)
 
+    def builds_on(self, tp: TP) -> tuple[str, ...]:
+        """Also the inbox, where its transitions are."""
+        return (tp.topic, self.names.inbox)
+
     def stamp(self, fold: Evaluation) -> int:
         """The last cells offset that the state knows."""
         return fold.version

@@ -53,6 +53,10 @@ class MeasureStage(Stage[SourceFold]):
         """Also the cells topic: what was counted is in no other log."""
         return super().lives_on() | {self.names.cells: self.rebuild}
 
+    def builds_on(self, tp: TP) -> tuple[str, ...]:
+        """Also the cells topic, where all of its pages are."""
+        return (tp.topic, self.names.cells)
+
     def stamp(self, fold: SourceFold) -> int:
         """The fold's stamp."""
         return fold.stamp

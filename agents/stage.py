@@ -18,12 +18,13 @@ from faust.types import TP
 
 from agents.bounds import REBUILD, REBUILD_ALL, check_acknowledged, check_end
 from agents.ending import explained, say
+from agents.origin import Origins
 from agents.watch import Watch
 from schemas.catalogue import Catalogue
 from schemas.errors import BrokerError, PlanwatchError, StateError
 from schemas.records import CatalogueRecord
 from streams.app import StageApp, Wiring, make_app
-from streams.state import Sender, collector_still, read_changelog
+from streams.state import Apply, Sender, collector_still
 from streams.telemetry import Health, Telemetry
 from streams.telemetry.happenings import RecordsLostUnread, StateRestored, WorkerFailed
 from streams.transport import Consumer, Records
@@ -57,6 +58,7 @@ class Stage(ABC, Generic[Fold]):
         #: how the process ends; a test's process goes on
         self.die: Callable[[int], object] = os._exit
         self.watch = Watch(self)
+        self.origins = Origins(self)
         self._wire_agent()
 
     @abstractmethod
@@ -67,6 +69,10 @@ class Stage(ABC, Generic[Fold]):
         """Topics that must stay the ones they are, each with what mends it if one does not."""
         logs = (*self.inputs(), *(self.names.changelog(self.name, topic) for topic in self.inputs()))
         return dict.fromkeys(logs, self.rebuild) | {self.names.inbox: REBUILD_ALL}
+
+    def builds_on(self, tp: TP) -> tuple[str, ...]:
+        """The topics without which the state of a partition, once begun, is not whole."""
+        return (tp.topic,)
 
     @abstractmethod
     async def recover(self, tp: TP) -> Fold:
@@ -226,6 +232,7 @@ class Stage(ABC, Generic[Fold]):
             stamp = self.stamp(fold)
             check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
             check_acknowledged(tp, stamp, await self.consumer.acknowledged(tp), self.rebuild)
+            await self.origins.write(tp)
             self.folds[tp] = fold
             await self.owned(tp)
             self._recovering.pop(tp, None)
@@ -263,11 +270,9 @@ class Stage(ABC, Generic[Fold]):
             record = CatalogueRecord(catalogue=ours).model_dump_json(by_alias=True).encode()
             await self.sender.confirmed([await self.sender.send(topic, record, key=b"catalogue")])
 
-    async def read_rows(self, tp: TP, apply: Any) -> None:
-        """Feed the changelog of a partition to `apply`."""
-        await read_changelog(
-            self.settings.kafka.bootstrap, self.names.changelog(self.name, tp.topic), tp.partition, apply
-        )
+    async def read_rows(self, tp: TP, apply: Apply) -> None:
+        """Feed the changelog of a partition to `apply`; refuses one that is not the one it was."""
+        await self.origins.read(tp, apply)
 
     async def acknowledge(self, tp: TP, fold: Fold, offset: int) -> bool:
         """Commit that nothing before `offset` needs reading again; False when this fold's time is over."""

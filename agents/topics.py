@@ -8,10 +8,13 @@ broker without ids tells only of what is gone. Refuses to know what a stage does
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from schemas.errors import BrokerError, LogTruncatedError, TopicsError
 from streams.admin import Admin
 from streams.settings import KafkaSettings
+
+_SAFE = "look at the broker; it is safe to start again"
 
 
 class Topics:
@@ -34,8 +37,20 @@ class Topics:
 
     async def look(self) -> None:
         """Remember which topics there are; before any of them is read, so that none is made anew unseen."""
-        ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
-        self._known.update({topic: known for topic, known in (ids or {}).items() if known})
+        with suppress(BrokerError):
+            await self.ids()
+
+    async def ids(self) -> Mapping[str, str]:
+        """The id that each topic had when it was first looked at, of which an old broker gives none.
+
+        BrokerError when the broker does not answer.
+        """
+        if not self._known:
+            ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
+            if ids is None:
+                raise BrokerError("no broker tells which topics there are", remedy=_SAFE)
+            self._known.update({topic: known for topic, known in ids.items() if known})
+        return self._known
 
     def compare(self, ids: Mapping[str, str]) -> None:
         """Hold the ids against what was known before."""
