@@ -257,4 +257,4 @@ class _Runner:
     async def _pass_receipts_on(self) -> None:
         while self.lane.receipts:
             await self._dispatcher.receipt(self.lane.receipts[0])
-            self.lane.receipts.pop(0)
+            self.lane.receipts.popleft()

@@ -6,7 +6,7 @@ digest. It decides with `now_s` as an argument and refuses to know how a message
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,19 +14,10 @@ from schemas.base import Language
 from schemas.records import Card, Notice, Receipt
 from streams.channels.bucket import Bucket
 from streams.channels.port import Pace
+from streams.channels.queue import Queue, Waiting
 
 #: a digest names this many cards
 _NAMED = 10
-_STATES = ("transition", "resolved", "self_alert")
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A notice in the queue: how often it was tried, and from when it may be tried again."""
-
-    notice: Notice
-    tries: int = 0
-    ready_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +46,12 @@ class Lane:
         self.bucket = Bucket(pace)
         self.room = room
         self.counts: Counter[str] = Counter()
-        self.receipts: list[Receipt] = []
+        self.receipts: deque[Receipt] = deque()
         self._ladder = tuple(ladder)
         self._shared = shared
-        self._queue: list[Waiting] = []
+        #: ids of the notices that have no receipt yet
+        self._here: set[str] = set()
+        self._queue = Queue()
         self._sending: list[Waiting] = []
         self._overflow: list[Notice] = []
         self._digests: dict[str, list[Notice]] = {}
@@ -74,43 +67,40 @@ class Lane:
 
     def put(self, notice: Notice) -> None:
         """Take a notice: queued, or kept for a digest; one that is already here changes nothing."""
-        known = [one.notice for one in (*self._queue, *self._sending)]
-        known += self._overflow + [one for ones in self._digests.values() for one in ones]
-        if any(one.id == notice.id for one in known):
+        if notice.id in self._here:
             self.counts["repeated"] += 1
             return
         self.counts["submitted"] += 1
+        self._here.add(notice.id)
         self._replace(notice)
         grave = self._is_gravest(notice)
         if len(self._queue) >= (self.room.places if grave else self.room.places - self.room.kept):
             self.counts["overflowed"] += 1
             self._overflow.append(notice)
         else:
-            self._queue.append(Waiting(notice))
+            self._queue.add(Waiting(notice), grave=grave)
 
     def next(self, now_s: float) -> Notice | None:
         """The notice to send now; it stays with the lane until `sent`, `again` or `gave_up`."""
         self._make_digest()
         free = self.bucket.free(now_s)
-        ready = [one for one in self._queue if one.ready_s <= now_s]
-        ready.sort(key=lambda one: not self._is_gravest(one.notice))
-        if not ready or free < 1:
+        first = self._queue.first(now_s)
+        if first is None or free < 1:
             return None
-        first = ready[0]
         if not self._is_gravest(first.notice) and free <= self.room.kept_tokens:
             return None
-        self._sending = [one for one in ready if one is first or (self._shared and _same(one, first))]
-        self._queue = [one for one in self._queue if one not in self._sending]
+        self._sending = self._queue.like(first, now_s) if self._shared else [first]
+        for one in self._sending:
+            self._queue.remove(one)
         return _merged([one.notice for one in self._sending])
 
     def wait(self, now_s: float) -> float | None:
         """Seconds until something may be sent; None while nothing waits."""
+        kept = (0, self.room.kept_tokens)
         waits = [
-            max(
-                one.ready_s - now_s,
-                self.bucket.wait(now_s, keep=0 if self._is_gravest(one.notice) else self.room.kept_tokens),
-            )
-            for one in self._queue
+            max(ready_s - now_s, self.bucket.wait(now_s, keep=keep))
+            for ready_s, keep in zip(self._queue.ready_s(), kept, strict=True)
+            if ready_s is not None
         ]
         return min(waits, default=None)
 
@@ -129,13 +119,14 @@ class Lane:
         for one in self._sending:
             one.tries += 1
             one.ready_s = ready_s
-        self._queue[:0] = self._sending
-        self._sending = []
+        self.let_go()
 
     def let_go(self) -> None:
         """What `next` gave is neither delivered nor refused: it waits again as if never taken."""
-        self._queue[:0] = self._sending
-        self._sending = []
+        sending, self._sending = self._sending, []
+        for grave in (False, True):
+            some = [one for one in sending if self._is_gravest(one.notice) is grave]
+            self._queue.put_back(some, grave=grave)
 
     @property
     def tries(self) -> int:
@@ -159,17 +150,13 @@ class Lane:
 
     def _close(self, notice: Notice, outcome: str, why: str) -> None:
         self.counts[outcome] += 1
+        self._here.discard(notice.id)
         self.receipts.append(Receipt.model_validate({"notice": notice.id, "outcome": outcome, "detail": why}))
 
     def _replace(self, notice: Notice) -> None:
-        if notice.about not in _STATES:
-            return
-        for one in list(self._queue):
-            older = one.notice
-            same = (older.key, older.person) == (notice.key, notice.person) and older.about in _STATES
-            if same:
-                self._queue.remove(one)
-                self._close(older, "dropped", f"replaced by {notice.id} before it was sent")
+        for one in self._queue.replaced_by(notice):
+            self._queue.remove(one)
+            self._close(one.notice, "dropped", f"replaced by {notice.id} before it was sent")
 
     def _is_gravest(self, notice: Notice) -> bool:
         return bool(self._ladder) and notice.tier == self._ladder[-1]
@@ -186,12 +173,7 @@ class Lane:
         for notices in groups.values():
             made = digest(notices, self._ladder)
             self._digests[made.id] = notices
-            self._queue.append(Waiting(made))
-
-
-def _same(one: Waiting, other: Waiting) -> bool:
-    a, b = one.notice, other.notice
-    return (a.incident, a.about, a.facts) == (b.incident, b.about, b.facts)
+            self._queue.add(Waiting(made), grave=self._is_gravest(made))
 
 
 def _merged(notices: list[Notice]) -> Notice:
