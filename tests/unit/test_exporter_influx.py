@@ -1,6 +1,7 @@
 """The exporter on a transport that does as it is told: in order, nothing lost, nothing that blocks."""
 
 import asyncio
+import errno
 import time
 from pathlib import Path
 
@@ -294,6 +295,39 @@ async def test_pace_waits_while_the_server_is_behind_and_not_when_it_is_down(tmp
     await exporter.pace()
     assert time.monotonic() - begun < 10
     await exporter.stop(0.01)
+
+
+async def test_pace_waits_for_the_server_where_the_disk_is_full_of_older_points(tmp_path: Path) -> None:
+    fake = FakeInflux(lambda _: DOWN)
+    exporter = exporter_of(fake, output_settings(tmp_path, queue=40), patience_s=30.0)
+    await exporter.start()
+    put(exporter, *range(1, 31))
+    await until(lambda: exporter.status()["on_disk"] == 30)
+
+    def take_one_batch(_: list[str]) -> Reply:
+        fake.gate.clear()
+        return WRITTEN
+
+    fake.answer = take_one_batch
+    await until(lambda: not exporter.status()["failures"])
+    refused: list[int] = []
+    exporter._store._spill.append = lambda ones: refused.append(len(ones)) or full_disk()
+    put(exporter, *range(31, 61))
+    pacing = asyncio.create_task(exporter.pace())
+    await until(lambda: refused)
+    await asyncio.sleep(0.01)
+    assert not pacing.done()
+    fake.answer = lambda _: WRITTEN
+    fake.gate.set()
+    await pacing
+    assert exporter.status()["waiting"] <= 20
+    await until(lambda: exporter.depth == 0)
+    assert once(fake.stored) == lines(1, 60)
+    await exporter.stop()
+
+
+def full_disk() -> int:
+    raise OSError(errno.ENOSPC, "no space left on device")
 
 
 async def test_points_that_come_fast_while_the_server_is_down_go_to_disk_and_none_is_dropped(

@@ -117,10 +117,10 @@ class InfluxExporter:
         """Wait while much waits: for a server that takes points, at most the patience; else for the disk."""
         if self._store.waiting <= self._limit // 4:
             return
-        if self._stuck:
-            # memory must not be full before the guard has lingered; see `settle` for the shield
-            await asyncio.shield(self._store.spill(self._delivery.most))
-        else:
+        # memory must not be full before the guard has lingered; see `settle` for the shield
+        if self._stuck and await asyncio.shield(self._store.spill(self._delivery.most)):
+            return
+        if not self._pauses.failures:  # nor where the disk is full: then the server alone makes room
             await self._store.wait(lambda: self._store.waiting <= self._limit // 8, self._patience_s)
 
     @property
