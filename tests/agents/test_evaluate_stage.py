@@ -12,13 +12,13 @@ from agents.ownership import Ownership
 from schemas.errors import LogTruncatedError, StateError
 from schemas.records import CatalogueRecord, ClosedPeriod, Ledger, Roster
 from streams.app import Wiring
-from streams.catalogue import default_folder, load_catalogue
 from streams.clock import SettableClock
 from streams.engine.evaluate import Evaluation, Outcome, Problem
 from streams.engine.measure import SourceFold
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
 from tests.agents.stage_fakes import FakeConsumer, FakeProducer
+from tests.catalogues import default_catalogue
 
 CELLS = TP("planwatch.cells.v1", 0)
 CHANGELOG = "planwatch-evaluate-cells-v1-changelog"
@@ -52,7 +52,7 @@ class Bench:
     """A stage that owns the cells partition, with fakes at its ports."""
 
     def __init__(self) -> None:
-        self.catalogue = load_catalogue(default_folder())
+        self.catalogue = default_catalogue()
         wiring = Wiring(Settings(), self.catalogue, SettableClock(NOW_MS))
         self.journal: list[str] = []
         self.producer, self.consumer = FakeProducer(self.journal), FakeConsumer(self.journal)
@@ -252,7 +252,7 @@ async def test_exporters_are_answered_by_the_stage_once_there_is_one(bench: Benc
 
 
 def test_periods_close_in_the_business_time_zone() -> None:
-    ownership = Ownership(load_catalogue(default_folder()))
+    ownership = Ownership(default_catalogue())
     midnight = 1_772_294_400_000  # 1 March 2026 in Shanghai, a Sunday
     assert ownership.closing(midnight) == {"day", "month"}
     assert ownership.closing(midnight + 86_400_000) == {"day", "week"}

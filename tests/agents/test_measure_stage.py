@@ -12,13 +12,13 @@ from faust.types import TP
 
 from agents.measure import MeasureStage
 from streams.app import Wiring
-from streams.catalogue import default_folder, load_catalogue
 from streams.clock import SettableClock
 from streams.engine.measure import Limits, MeasureRows, SourceFold
 from streams.engine.measure_rows import keyed
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
 from tests.agents.stage_fakes import FakeConsumer, FakeProducer
+from tests.catalogues import default_catalogue
 
 SALES = TP("planwatch.sales.v1", 0)
 CHANGELOG = "planwatch-measure-sales-v1-changelog"
@@ -47,7 +47,7 @@ class Bench:
     """A stage that owns one partition, with fakes at its ports."""
 
     def __init__(self) -> None:
-        catalogue = load_catalogue(default_folder())
+        catalogue = default_catalogue()
         self.clock = SettableClock(NOW_MS)
         wiring = Wiring(Settings(), catalogue, self.clock)
         self.journal: list[str] = []

@@ -10,12 +10,12 @@ from faust.types import TP
 from agents.respond import RespondStage
 from schemas.records import CatalogueRecord, Notice, Receipt, SelfAlert, Tick, Transition
 from streams.app import Wiring
-from streams.catalogue import default_folder, load_catalogue
 from streams.clock import SettableClock
 from streams.engine.respond import Response
 from streams.settings import Settings
 from streams.telemetry import Health, Telemetry
 from tests.agents.stage_fakes import FakeConsumer, FakeProducer
+from tests.catalogues import default_catalogue
 
 INBOX = TP("planwatch.inbox.v1", 0)
 CHANGELOG = "planwatch-respond-inbox-v1-changelog"
@@ -44,7 +44,7 @@ class Bench:
     """A stage that owns the inbox, with fakes at its ports."""
 
     def __init__(self) -> None:
-        self.catalogue = load_catalogue(default_folder())
+        self.catalogue = default_catalogue()
         self.clock = SettableClock(NOW_MS)
         self.journal: list[str] = []
         self.producer, self.consumer = FakeProducer(self.journal), FakeConsumer(self.journal)

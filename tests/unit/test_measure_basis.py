@@ -6,10 +6,10 @@ import pytest
 from schemas.catalogue import Catalogue
 from schemas.errors import StateError
 from schemas.kpi import Measure, Range
-from streams.catalogue import default_folder, load_catalogue
 from streams.engine.measure import Flush, Limits, MeasureRows, SourceFold
 from streams.engine.measure_basis import Basis, StoredBasis
 from streams.engine.measure_rows import basis_name, keyed
+from tests.catalogues import default_catalogue
 from tests.measure_builders import START_MS, TOPIC, Record, catalogue, order, record
 
 SLOW, FAST = catalogue(disorder="30s"), catalogue(disorder="10s")
@@ -167,7 +167,7 @@ def test_a_catalogue_with_numbers_of_any_size_is_kept() -> None:
 
 
 def test_rules_and_people_are_no_part_of_the_basis() -> None:
-    book = load_catalogue(default_folder())
+    book = default_catalogue()
     basis = Basis.of(book, Limits())
     assert basis == Basis.of(book.model_copy(update={"rules": {}, "people": {}}), Limits())
     assert StoredBasis.of(basis.id, basis.encode(0, 0)).read() == basis

@@ -7,11 +7,11 @@ import pytest
 
 from schemas.events import KINDS
 from schemas.kpi import Measure, Range
-from streams.catalogue import default_folder, load_catalogue
 from streams.cells.fold import compile_fold
 from streams.cells.layout import layout_for, layout_of
 from streams.engine.measure_read import EventReader
 from streams.engine.recount.measures import KindMeasures, holds
+from tests.catalogues import default_catalogue
 from tests.measure_builders import catalogue, encoded
 
 
@@ -35,7 +35,7 @@ def test_condition_holds_as_it_is_worded(value: Any, wanted: Any, is_so: bool) -
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_examples_of_every_kind_add_what_the_generated_code_adds(kind: Any) -> None:
-    book = load_catalogue(default_folder())
+    book = default_catalogue()
     layout, reader = layout_of(book), EventReader([kind], book)
     event = reader.read_one(encoded(dict(kind.example)))
     assert isinstance(event, dict)
