@@ -72,7 +72,7 @@ class EvaluateStage(Stage[Evaluation]):
 
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
-        owner = self.wiring.new_owner()
+        owner = await self.origins.owner(tp)
         rows = VersionedRows(owner.encode())
         await self.read_rows(tp, rows.apply)
         fold = Evaluation.restore(rows, owner)
@@ -119,6 +119,8 @@ class EvaluateStage(Stage[Evaluation]):
                     async with self._turn:
                         await self._emit(outcome, fold.version)
                     await self.exporters.pace()
+                    if fold not in self.folds.values():
+                        return  # lost meanwhile: its successor goes on, and may be ourselves
                 if time() - breathed > _BREATH_S:  # a pane may stand half closed: see `Evaluation.steps`
                     await asyncio.sleep(0)
                     breathed = time()

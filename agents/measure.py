@@ -66,7 +66,7 @@ class MeasureStage(Stage[SourceFold]):
         rows = MeasureRows()
         await self.read_rows(tp, rows.apply)
         limits = Limits(self.settings.measure.dedupe_entries, self.settings.measure.value_bytes)
-        owner = self.wiring.new_owner()
+        owner = await self.origins.owner(tp)
         return SourceFold.restore(tp.topic, tp.partition, self.wiring.catalogue, owner, rows, limits=limits)
 
     async def owned(self, tp: TP) -> None:

@@ -63,7 +63,7 @@ class RespondStage(Stage[Response]):
 
     async def recover(self, tp: TP) -> Response:
         """The state as of its last commit, with the notices that were not yet sent."""
-        owner = self.wiring.new_owner()
+        owner = await self.origins.owner(tp)
         rows = VersionedRows(owner.encode())
         await self.read_rows(tp, rows.apply)
         rows.recover()

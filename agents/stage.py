@@ -228,10 +228,12 @@ class Stage(ABC, Generic[Fold]):
                 await self.lost(tp)
             if self._looking is not None:  # which topics these are is known before any of them is read
                 await asyncio.wait([self._looking])
+            # asked for before the state is read, which is then not behind it, whoever goes on meanwhile
+            acknowledged = await self.consumer.acknowledged(tp)
             fold = await self.read_back(tp)
             stamp = self.stamp(fold)
             check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
-            check_acknowledged(tp, stamp, await self.consumer.acknowledged(tp), self.rebuild)
+            check_acknowledged(tp, stamp, acknowledged, self.rebuild)
             await self.origins.write(tp)
             self.folds[tp] = fold
             await self.owned(tp)

@@ -41,16 +41,25 @@ class Topics:
             await self.ids()
 
     async def ids(self) -> Mapping[str, str]:
-        """The id that each topic had when it was first looked at, of which an old broker gives none.
+        """The id that each topic had when it was first found, "" of a broker that gives none.
 
         BrokerError when the broker does not answer.
         """
-        if not self._known:
-            ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
-            if ids is None:
-                raise BrokerError("no broker tells which topics there are", remedy=_SAFE)
-            self._known.update({topic: known for topic, known in ids.items() if known})
+        if self._remedies.keys() - self._known.keys():
+            self._known = await self._answer() | self._known
         return self._known
+
+    async def ids_now(self) -> Mapping[str, str]:
+        """The ids that they have now, which are those of the first look; raises as `check` and `ids`."""
+        ids = await self._answer()
+        self.compare(ids)
+        return ids
+
+    async def _answer(self) -> dict[str, str]:
+        ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
+        if ids is None:
+            raise BrokerError("no broker tells which topics there are", remedy=_SAFE)
+        return ids
 
     def compare(self, ids: Mapping[str, str]) -> None:
         """Hold the ids against what was known before."""

@@ -1,7 +1,7 @@
 """The notices that wait for one channel, in the order in which they are sent.
 
 The gravest go first, and what was put back before what was never taken. Every step takes the same time,
-however many notices wait; only what was put back, a few that failed, is looked through.
+however many notices wait; only what was put back, having failed, is looked through.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ class _Line:
 
     def __init__(self) -> None:
         self.put_back: OrderedDict[str, Waiting] = OrderedDict()
-        self.fresh: dict[str, Waiting] = {}
+        self.fresh: OrderedDict[str, Waiting] = OrderedDict()
 
     def first(self, now_s: float) -> Waiting | None:
         for one in self.put_back.values():

@@ -54,6 +54,7 @@ class Bench:
         self.producer = FakeProducer(self.journal)
         self.consumer = FakeConsumer(self.journal)
         self.stage = MeasureStage(wiring, 1, Health(), Telemetry("measure", process=False))
+        self.stage.watch.topics._ask = lambda: dict.fromkeys(self.stage.lives_on(), "")
         self.stage.app.producer = self.producer
         self.stage.app.consumer = self.consumer
         self.exits: list[int] = []

@@ -3,8 +3,10 @@
 import orjson
 import pytest
 
-from agents.origin import ORIGIN, Rows, check_origin
+from agents.origin import ORIGIN, Rows, check_origin, mark_of
+from agents.topics import Topics
 from schemas.errors import BrokerError, LogTruncatedError, StateError
+from streams.settings import KafkaSettings
 from tests.agents.test_measure_stage import CHANGELOG, SALES, Bench, order
 
 REMEDIES = {"sales": "mend it so", "cells": "or so", "changelog": "count anew"}
@@ -37,6 +39,15 @@ def test_the_origin_is_kept_back_and_the_rest_goes_on_in_order() -> None:
 def test_a_state_is_whole_on_the_topics_it_was_begun_on(records: list[tuple[bytes, bytes | None]]) -> None:
     check_origin("changelog", rows_of(*records), {"sales": "x", "cells": "y"}, REMEDIES)
     check_origin("changelog", rows_of(*records), {}, REMEDIES)
+
+
+def test_rows_of_another_mark_are_left_out_and_those_without_any_are_not() -> None:
+    seen: list[bytes] = []
+    rows = Rows(lambda key, value: seen.append(key), mark_of("x"))
+    mine, other, plain = (f"page\x00{mark}0a1b".encode() for mark in (mark_of("x") + "-", "abcdef-", ""))
+    for key in (mine, other, plain):
+        rows.take(key, b"1")
+    assert (seen, rows.count) == ([mine, plain], 2)
 
 
 def test_rows_without_a_beginning_are_refused() -> None:
@@ -107,12 +118,65 @@ async def test_rows_that_a_worker_still_wrote_into_a_new_changelog_end_the_next_
     assert SALES not in bench.stage.folds
 
 
-async def test_ids_are_asked_for_until_the_broker_answers(bench: Bench) -> None:
-    answers = iter([None, None, {"planwatch.sales.v1": "a"}])
-    topics = bench.stage.watch.topics
+async def test_rows_of_another_life_of_the_changelog_are_read_by_nobody(bench: Bench) -> None:
+    await take_over(bench)
+    slept = bench.stage.folds[SALES]
+    bench.producer.sent.clear()
+    bench.stage.watch.topics = topics_of(bench, "b")  # all is made anew while the owner sleeps
+    await take_over(bench)
+    await bench.stage.receive(SALES, bench.stage.folds[SALES], [order(0)])
+    await bench.stage.write()
+    bench.consumer.owner = False
+    bench.stage.folds[SALES] = slept
+    await bench.stage.receive(SALES, slept, [order(number) for number in range(5)])
+    await bench.stage.write()
+    await take_over(bench)
+    assert (bench.exits, bench.stage.folds[SALES].stamp) == ([], 0)
+
+
+async def test_a_state_that_somebody_else_goes_on_with_while_it_is_read_is_no_lost_one(bench: Bench) -> None:
+    reader = bench.stage.origins.reader
+
+    async def overtaken(*what) -> int:
+        count = await reader(*what)
+        bench.consumer.committed[SALES] = 7
+        return count
+
+    bench.stage.origins.reader = overtaken
+    await take_over(bench)
+    assert bench.exits == []
+
+
+async def test_no_origin_is_written_with_ids_that_are_out_of_date(bench: Bench) -> None:
+    await bench.stage.watch.topics.look()
+    bench.stage.watch.topics._ask = lambda: dict.fromkeys(bench.stage.lives_on(), "b")
+    await take_over(bench)
+    assert bench.exits == [4]
+    assert bench.producer.values(CHANGELOG) == []
+
+
+async def test_what_an_old_broker_could_not_say_is_written_when_a_newer_one_can(bench: Bench) -> None:
+    for known in ("", "a"):
+        bench.stage.watch.topics = topics_of(bench, known)
+        await take_over(bench)
+    written = [orjson.loads(value)[SALES.topic] for value in bench.producer.values(CHANGELOG)]
+    assert (written, bench.exits) == (["", "a"], [])
+
+
+def topics_of(bench: Bench, known: str) -> Topics:
+    """What a process that starts now knows of topics that all have this id."""
+    topics = Topics(KafkaSettings(), bench.stage.lives_on())
+    topics._ask = lambda: dict.fromkeys(bench.stage.lives_on(), known)
+    return topics
+
+
+async def test_ids_are_asked_for_until_the_broker_has_told_of_every_topic() -> None:
+    answers = iter([None, None, {"sales": "a"}, {"sales": "b", "cells": "c"}])
+    topics = Topics(KafkaSettings(), {"sales": "mend it so", "cells": "or so"})
     topics._ask = lambda: next(answers)
     await topics.look()
     with pytest.raises(BrokerError, match="no broker tells"):
         await topics.ids()
-    assert await topics.ids() == {"planwatch.sales.v1": "a"}
-    assert await topics.ids() == {"planwatch.sales.v1": "a"}
+    assert await topics.ids() == {"sales": "a"}
+    assert await topics.ids() == {"sales": "a", "cells": "c"}
+    assert await topics.ids() == {"sales": "a", "cells": "c"}

@@ -290,7 +290,7 @@ async def test_pace_waits_while_the_server_is_behind_and_not_when_it_is_down(tmp
     assert len(fake.stored) >= 20
     fake.answer = lambda _: DOWN
     put(exporter, *range(30, 60))
-    await until(lambda: exporter.status()["failures"])
+    await until(lambda: exporter.status()["failures"] >= FAILURES_TO_WARN)
     begun = time.monotonic()
     await exporter.pace()
     assert time.monotonic() - begun < 10

@@ -6,6 +6,7 @@ go to disk: after a failure, too long a wait, or with memory half full. Refuses 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -17,7 +18,7 @@ from streams.exporters.influx.delivery import SINK, Attempt, Delivery, Verdict
 from streams.exporters.influx.lines import transition_lines
 from streams.exporters.influx.overtaken import Overtaken
 from streams.exporters.influx.pauses import Pauses
-from streams.exporters.influx.report import Report
+from streams.exporters.influx.report import FAILURES_TO_WARN, Report
 from streams.exporters.influx.store import Store
 from streams.exporters.influx.transport import InfluxTransport, Transport
 from streams.settings import Settings
@@ -26,6 +27,8 @@ from streams.telemetry.metrics import Metric, gauge_family
 
 #: how long `settle` waits for the server before the points go to disk
 PATIENCE_SECONDS = 2.0
+#: how long `pace` waits at most, for a server that is slow
+PACE_SECONDS = 30.0
 #: between two tries to use a disk that failed, or after a mistake of our own
 AGAIN_SECONDS = 1.0
 
@@ -114,14 +117,30 @@ class InfluxExporter:
             await asyncio.shield(self._store.spill(self._delivery.most))
 
     async def pace(self) -> None:
-        """Wait while much waits: for a server that takes points, at most the patience; else for the disk."""
+        """Wait while much waits: for a server that takes points, at most the patience; else for the disk.
+
+        Where little room is left there too, whoever makes points faster than the server takes them waits for
+        it as long as it takes some. A server that is down is not waited for.
+        """
         if self._store.waiting <= self._limit // 4:
             return
+        if not self._stuck:
+            await self._store.wait(self._has_room, self._patience_s)
         # memory must not be full before the guard has lingered; see `settle` for the shield
-        if self._stuck and await asyncio.shield(self._store.spill(self._delivery.most)):
-            return
-        if not self._pauses.failures:  # nor where the disk is full: then the server alone makes room
-            await self._store.wait(lambda: self._store.waiting <= self._limit // 8, self._patience_s)
+        elif await asyncio.shield(self._store.spill(self._delivery.most)):
+            await self._wait_for_server(lambda: not self._store.disk_is_filling)
+        else:
+            await self._wait_for_server(self._has_room)
+
+    def _has_room(self) -> bool:
+        return self._store.waiting <= self._limit // 8
+
+    async def _wait_for_server(self, enough: Callable[[], bool]) -> None:
+        end_s = time.monotonic() + PACE_SECONDS
+        while not enough() and self._pauses.failures < FAILURES_TO_WARN and time.monotonic() < end_s:
+            before = self.depth
+            if not await self._store.wait(enough, self._patience_s) and self.depth >= before:
+                return
 
     @property
     def depth(self) -> int:

@@ -54,7 +54,7 @@ class Spill:
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = folder
-        self._limit = limit
+        self.limit = limit
         self._segment_bytes = max(SMALLEST_SEGMENT, limit // SEGMENTS)
         self._segments: deque[_Segment] = deque()
         self._lock: BinaryIO | None = None
@@ -119,7 +119,7 @@ class Spill:
         """
         data = zlib.compress("\n".join(lines).encode(), 3)
         record = _HEAD.pack(len(data), len(lines), zlib.crc32(data)) + data
-        if len(record) > self._limit:
+        if len(record) > self.limit:
             raise OSError(errno.ENOSPC, "the spill file is smaller than one batch")
         dropped = self._make_room(len(record))
         segment = self._open_segment()
@@ -175,7 +175,7 @@ class Spill:
 
     def _make_room(self, size: int) -> int:
         dropped = 0
-        while self._segments and self.bytes + size > self._limit:
+        while self._segments and self.bytes + size > self.limit:
             dropped += self._drop_oldest()
         return dropped
 

@@ -48,6 +48,11 @@ class Store:
         return self._spill.bytes if self._spill is not None else 0
 
     @property
+    def disk_is_filling(self) -> bool:
+        """More than half of what the spill file may have is taken."""
+        return self._spill is not None and self._spill.bytes > self._spill.limit // 2
+
+    @property
     def version(self) -> int:
         """The highest version ever put."""
         return self._backlog.version
@@ -129,6 +134,8 @@ class Store:
             async with self._disk:
                 await asyncio.to_thread(self._spill.forget, mark)
                 self._tell_lost(self._spill)
+            async with self._landed:
+                self._landed.notify_all()
 
     async def spill(self, most: int) -> bool:
         """All of memory is on disk, in records of `most` points; False if no disk takes it."""
