@@ -30,8 +30,8 @@ from tests.servers.waiting import ServerError
 HOSTS = ("host-a", "host-b")
 CATALOGUE = Path(__file__).parent / "catalogue"
 SESSION_S = 3.0
-#: MB of the disk that a host's points may wait on
-_DISK_MB = 4
+#: MB of the disk that a host's points may wait on: a day of them while sinks are ill may pass in some minutes
+_DISK_MB = 64
 #: small segments and eager cleaning: what compaction may do, it does during the run
 _CHURN = {"segment.bytes": "1048576", "segment.ms": "2000", "min.cleanable.dirty.ratio": "0.01"}
 
