@@ -46,6 +46,7 @@ class Summary(Model):
 
     now_ms: EpochMs = 0
     swept_ms: EpochMs = 0
+    left_over: int = 0
     frontier_ms: EpochMs = 0
     counts: dict[str, int] = Field(default_factory=dict)
 
@@ -136,8 +137,11 @@ class ResponseState:
         #: incidents that were kept or let go since somebody asked
         self.news: dict[str, None] = {}
         self._alarms: list[tuple[EpochMs, str]] = []
+        self._alarmed: set[tuple[EpochMs, str]] = set()
         self.now_ms: EpochMs = 0
         self.swept_ms: EpochMs = 0
+        #: incidents that were over and kept when they were last looked at
+        self.left_over = 0
         self.frontier_ms: EpochMs = 0
         self.counts: Counter[str] = Counter()
 
@@ -149,6 +153,11 @@ class ResponseState:
     def open_of(self, key: str) -> Incident | None:
         """The open incident of this key."""
         return self.incidents.get(self.open.get(key, ""))
+
+    @property
+    def over(self) -> int:
+        """How many incidents are kept that are over."""
+        return len(self.incidents) - len(self.open)
 
     def untold(self, reason: Reason) -> list[Incident]:
         """The open incidents whose tier was told to nobody for this reason, oldest first."""
@@ -200,14 +209,17 @@ class ResponseState:
 
     def wake_by(self, at_ms: EpochMs | None, name: str) -> None:
         """Something is to be done about the incident or silence of this name at this time."""
-        if at_ms is not None:
+        if at_ms is not None and (at_ms, name) not in self._alarmed:
+            self._alarmed.add((at_ms, name))
             heappush(self._alarms, (at_ms, name))
 
     def ring(self) -> set[str]:
         """The names about which something was to be done by now; it may have been done already."""
         names: set[str] = set()
         while self._alarms and self._alarms[0][0] <= self.now_ms:
-            names.add(heappop(self._alarms)[1])
+            alarm = heappop(self._alarms)
+            self._alarmed.discard(alarm)
+            names.add(alarm[1])
         return names
 
     def send_out(self, outgoing: Outgoing) -> None:
@@ -244,7 +256,11 @@ class ResponseState:
         """The commit's body."""
         counts = {str(reason): count for reason, count in sorted(self.counts.items())}
         summary = Summary(
-            now_ms=self.now_ms, swept_ms=self.swept_ms, frontier_ms=self.frontier_ms, counts=counts
+            now_ms=self.now_ms,
+            swept_ms=self.swept_ms,
+            left_over=self.left_over,
+            frontier_ms=self.frontier_ms,
+            counts=counts,
         )
         return summary.model_dump_json().encode()
 
@@ -269,7 +285,7 @@ class ResponseState:
 
     def _resume(self, summary: Summary) -> None:
         self.now_ms, self.swept_ms = summary.now_ms, summary.swept_ms
-        self.frontier_ms = summary.frontier_ms
+        self.left_over, self.frontier_ms = summary.left_over, summary.frontier_ms
         self.counts.update(summary.counts)
 
     def _tables(

@@ -30,7 +30,8 @@ from streams.engine.respond_tell import SETTLE_MS, Telling, retell
 
 #: an incident that is over, and the mark of a rule and scope without an open one, are kept this long
 KEEP_MS = 30 * DAY_MS
-#: incidents that are over, at most; those with a running clock are not counted
+#: incidents that are over, at most, and as many again until they are looked at; those with a running clock
+#: are not counted
 KEEP_CLOSED = 1000
 
 
@@ -89,9 +90,9 @@ class Turn:
         return [one for one in found if one is not None]
 
     def sweep(self) -> None:
-        """Once an hour, let go of what ended long ago."""
+        """Once an hour, and whenever so many more are over, let go of what ended long ago."""
         state = self.state
-        if state.now_ms - state.swept_ms < HOUR_MS:
+        if state.now_ms - state.swept_ms < HOUR_MS and state.over - state.left_over < KEEP_CLOSED:
             return
         self.acted = True
         state.swept_ms = state.now_ms
@@ -106,6 +107,7 @@ class Turn:
         for key, mark in state.marks.items():
             if mark.at_ms < old_ms and state.open_of(key) is None:
                 state.marks.pop(key)
+        state.left_over = state.over
 
     def _hand(self, catalogue: Catalogue) -> Telling:
         """The hand that tells in this turn."""

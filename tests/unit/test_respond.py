@@ -16,6 +16,7 @@ from schemas.records import (
 )
 from schemas.route import Route
 from streams.engine.respond import Response
+from streams.engine.respond_state import ResponseState
 from streams.engine.respond_turn import KEEP_CLOSED, KEEP_MS
 from streams.engine.rows import VersionedRows
 from tests.respond_builders import (
@@ -590,6 +591,58 @@ def test_only_so_many_that_ended_are_kept() -> None:
         inbox.add(transition("blue", "none", end_ms=end_ms), transition("none", "blue", end_ms=end_ms + 1))
     inbox.add(Tick(), at_ms=T0 + 2 * HOUR)
     assert len(inbox.response.incidents()) == KEEP_CLOSED
+
+
+def end_some(inbox: Inbox, first: int, count: int) -> None:
+    for index in range(first, first + count):
+        end_ms = T0 + 10 * index
+        inbox.add(transition("blue", "none", end_ms=end_ms), transition("none", "blue", end_ms=end_ms + 1))
+        inbox.notices()
+
+
+def test_an_hour_in_which_many_end_keeps_twice_as_many_at_most() -> None:
+    inbox, most = Inbox(), 0
+    for first in range(0, 3 * KEEP_CLOSED, 250):
+        end_some(inbox, first, 250)
+        most = max(most, len(inbox.response.incidents()))
+    assert most == 2 * KEEP_CLOSED - 250
+    assert KEEP_CLOSED <= len(inbox.response.incidents()) < 2 * KEEP_CLOSED
+
+
+def test_a_restart_lets_go_of_the_same_incidents() -> None:
+    inbox, other = Inbox(), Inbox()
+    end_some(inbox, 0, KEEP_CLOSED + 300)
+    end_some(other, 0, KEEP_CLOSED + 300)
+    rows = VersionedRows(b"heir")
+    for key, value in stored(other.response):
+        rows.apply(key, value)
+    rows.recover()
+    other.response = Response.restore(rows, "heir")
+    for one in (inbox, other):
+        end_some(one, KEEP_CLOSED + 300, KEEP_CLOSED)
+    kept = [[incident.id for incident in one.response.incidents()] for one in (inbox, other)]
+    assert kept[0] == kept[1]
+
+
+def stored(response: Response) -> list[tuple[bytes, bytes]]:
+    """Everything that it remembers, as rows of a changelog."""
+    response.confirmed()
+    for table in response.state._tables():
+        for key, row in table.items():
+            table.put(key, row)
+    rows, commit = response.commit()
+    return [*rows, commit]
+
+
+def test_an_alarm_is_set_once() -> None:
+    state = ResponseState()
+    for _ in range(3):
+        state.wake_by(T0, "a")
+    assert len(state._alarms) == 1
+    state.now_ms = T0
+    assert state.ring() == {"a"}
+    state.wake_by(T0, "a")
+    assert state.ring() == {"a"}
 
 
 def test_the_page_shows_open_incidents_silences_and_counts() -> None:
