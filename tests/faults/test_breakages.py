@@ -177,13 +177,13 @@ def test_every_breakage_has_its_case() -> None:
     assert sorted(case.name for case in CASES) == sorted(breakages.BREAKAGES)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)  # of all cases together: each waits for its turn
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_suite_sees_the_breakage(case: Case, outcomes: "dict[str, Future[Sequence[str]]]") -> None:
     assert outcomes[case.title].result()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)  # of all cases together: each waits for its turn
 @pytest.mark.parametrize("case", CONTROLS, ids=lambda case: case.title)
 def test_aids_alone_change_nothing(case: Case, outcomes: "dict[str, Future[Sequence[str]]]") -> None:
     assert outcomes[case.title].result() == []
