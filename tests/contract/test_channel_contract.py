@@ -95,7 +95,7 @@ def structure(payload: bytes) -> object:
 def test_every_file_of_the_folder_is_a_channel_or_says_that_it_is_none() -> None:
     folder = Path(streams.channels.__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    assert files - set(KINDS) == {"bucket", "dispatch", "http", "lane", "port", "robot", "text"}
+    assert files - set(KINDS) == {"bucket", "dispatch", "http", "lane", "port", "queue", "robot", "text"}
     assert {"terminal", "webhook", "wecom", "dingtalk", "email"} <= set(KINDS)
 
 
