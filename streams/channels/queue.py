@@ -36,11 +36,8 @@ class _Line:
         return next(iter(self.fresh.values()), None)
 
     def ready_s(self) -> float | None:
-        """When the next of them may be sent; None when there is none."""
-        return min((one.ready_s for one in (*self.put_back.values(), *self._one_fresh())), default=None)
-
-    def _one_fresh(self) -> Iterable[Waiting]:
-        return [one for one in (next(iter(self.fresh.values()), None),) if one is not None]
+        """When the next of them may be sent, 0 for what was never taken; None when there is none."""
+        return 0.0 if self.fresh else min((one.ready_s for one in self.put_back.values()), default=None)
 
 
 class Queue:

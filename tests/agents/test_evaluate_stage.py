@@ -177,6 +177,20 @@ async def test_figures_are_given_to_the_exporters_and_the_page(bench: Bench) -> 
     assert bench.exporters.figures > 0
 
 
+async def test_a_fold_that_is_lost_while_exporters_are_waited_for_is_judged_no_further(bench: Bench) -> None:
+    await bench.begin()
+    told: list[int] = []
+
+    async def lost() -> None:
+        told.append(bench.exporters.figures)
+        bench.stage.folds.clear()
+
+    bench.exporters.pace = lost
+    ledger = Ledger(topic="planwatch.feedback.v1", partition=0, stamp=5, watermark_ms=NOW_MS + 86_400_000)
+    await bench.receive(ledger.model_dump_json().encode())
+    assert told == [bench.exporters.figures]
+
+
 async def test_others_have_the_loop_while_a_pane_closes_and_find_nothing_half_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

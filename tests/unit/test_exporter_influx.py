@@ -326,6 +326,30 @@ async def test_pace_waits_for_the_server_where_the_disk_is_full_of_older_points(
     await exporter.stop()
 
 
+async def test_pace_waits_for_the_server_before_the_spill_file_drops_its_oldest(
+    tmp_path: Path,
+) -> None:
+    fake = FakeInflux(lambda _: DOWN)
+    telemetry = Telemetry("evaluate", process=False)
+    exporter = exporter_of(fake, output_settings(tmp_path), telemetry=telemetry, patience_s=30.0)
+    await exporter.start()
+    spill = exporter._store._spill
+    put(exporter, *range(1, 31))
+    await until(lambda: exporter.status()["on_disk"] == 30)
+    spill.limit = spill.bytes + 1
+    await until(lambda: exporter.status()["failures"] >= FAILURES_TO_WARN)
+    await exporter.pace()  # nobody waits for a server that is down
+    assert exporter.status()["on_disk"] == 30
+    fake.answer = lambda _: WRITTEN
+    await until(lambda: not exporter.status()["failures"])
+    await exporter.pace()
+    assert spill.bytes <= spill.limit // 2
+    await until(lambda: exporter.depth == 0)
+    assert sample(telemetry, "planwatch_sink_dropped_points_total", sink="influx", reason="spill_full") == 0
+    assert once(fake.stored) == lines(1, 30)
+    await exporter.stop()
+
+
 def full_disk() -> int:
     raise OSError(errno.ENOSPC, "no space left on device")
 

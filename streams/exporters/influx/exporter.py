@@ -122,7 +122,7 @@ class InfluxExporter:
         Where little room is left there too, whoever makes points faster than the server takes them waits for
         it as long as it takes some. A server that is down is not waited for.
         """
-        if self._store.waiting <= self._limit // 4:
+        if self._store.waiting <= self._limit // 4 and not self._store.disk_is_filling:
             return
         if not self._stuck:
             await self._store.wait(self._has_room, self._patience_s)
