@@ -9,7 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.faults.installation import Shape
 from tests.faults.trial import Trial, run
+
+#: days that pass within minutes have points to match: as many a request as installations send
+_LONG = (("INFLUX__LINES", 5000),)
 
 
 def main() -> int:
@@ -43,6 +47,7 @@ def main() -> int:
         given.live,
         given.idle,
         given.every,
+        Shape(settings=_LONG if given.every else ()),
     )
     found = run(trial, folder, say)
     say(f"{len(found)} differences; schedule and logs are in {folder}")

@@ -25,7 +25,7 @@ Say = Callable[[str], object]
 #: source partition → the offset that its next record will have
 Ends = dict[tuple[str, int], int]
 #: for everything to be counted, judged, written and told after the last fault; and after a long trial
-_SETTLE_S, _LONG_SETTLE_S = 150.0, 400.0
+_SETTLE_S, _LONG_SETTLE_S = 150.0, 900.0
 #: between two faults whose distance is told in records
 _PAUSE_S = 0.5
 
