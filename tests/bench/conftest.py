@@ -1,6 +1,6 @@
 """What the bench's tests share: the figures of the session, and that a missed one fails its test."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,24 @@ import pytest
 from tests.bench.figures import Figures
 from tests.bench.report import table, write_json
 from tests.bench.sizes import JSON_FILE
+from tests.servers.kafka import KafkaCluster
+from tests.servers.kafka_node import SHIPPED
 
+#: what tests let a broker do more often than it does as it ships
+AS_SHIPPED = {"log.cleaner.backoff.ms": "15000", "log.retention.check.interval.ms": "300000"}
 _KEPT = pytest.StashKey[Figures]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin with no figures."""
     config.stash[_KEPT] = Figures()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaCluster]:
+    """A Kafka of one node, run as its own start script runs it: it has a part in what is measured."""
+    with KafkaCluster(settings=AS_SHIPPED, jvm=SHIPPED) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ IDS = _size("IDS", 10_000_000)
 LATENCY_S = _size("LATENCY_S", 180)
 #: seconds that a worker is throttled
 BACKPRESSURE_S = _size("BACKPRESSURE_S", 300)
+#: simulated hours, after a first one, over which memory is looked at
+DAY_HOURS = _size("DAY_HOURS", 24)
 #: minutes of points to InfluxDB
 SINK_MINUTES = _size("SINK_MINUTES", 3)
 #: scopes whose points are written each minute

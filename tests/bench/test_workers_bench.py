@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.conftest import AS_SHIPPED
 from tests.bench.events import FEW, begin_ms, orders
 from tests.bench.figures import Figures, Run, in_turns, ratios
 from tests.bench.installation import fill, installed, now_ms
 from tests.bench.sizes import EVENTS, RUNS
 from tests.bench.worker_run import count_anew, plain_measure
 from tests.servers.kafka import KafkaCluster
+from tests.servers.kafka_node import SHIPPED
 
 pytestmark = pytest.mark.timeout(7200)
 #: as brokers ship: who joins meanwhile is in the first sharing out, so that both workers begin together
@@ -21,7 +23,7 @@ _LEAST_SHARE = 0.25
 @pytest.fixture(scope="module")
 def patient_kafka() -> Iterator[KafkaCluster]:
     """A Kafka that waits a moment before it shares out the partitions of a new group."""
-    with KafkaCluster(settings=_SETTINGS) as cluster:
+    with KafkaCluster(settings=AS_SHIPPED | _SETTINGS, jvm=SHIPPED) as cluster:
         yield cluster
 
 

@@ -6,14 +6,14 @@ two of three. Only the delays are smaller.
 
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError
 
-from tests.servers.kafka_node import HOST, KafkaNode, properties
+from tests.servers.kafka_node import HOST, QUICK, KafkaNode, properties
 from tests.servers.ports import free_port
 from tests.servers.toxiproxy import Toxiproxy
 from tests.servers.waiting import ServerError, wait_until
@@ -22,11 +22,13 @@ from tests.servers.waiting import ServerError, wait_until
 class KafkaCluster:
     """`with KafkaCluster(brokers=3) as kafka: …kafka.bootstrap…`; nodes are numbered from 1.
 
-    `settings` are broker properties that differ from the usual ones of the tests.
+    `settings` are broker properties that differ from the usual ones of the tests; `jvm` is Java's way to run.
     """
 
-    def __init__(self, brokers: int = 1, settings: dict[str, str] | None = None) -> None:
-        self.nodes = {number: KafkaNode(number) for number in range(1, brokers + 1)}
+    def __init__(
+        self, brokers: int = 1, settings: dict[str, str] | None = None, jvm: Sequence[str] = QUICK
+    ) -> None:
+        self.nodes = {number: KafkaNode(number, jvm) for number in range(1, brokers + 1)}
         self.settings = settings or {}
 
     def open_door(self, name: str, proxy: Toxiproxy) -> str:
