@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """A record that may be sent again."""
+    """A record that may be sent again; `at_ms`: when it was last sent as one that nobody remembers."""
 
     at_ms: int
     topic: str
@@ -145,9 +145,13 @@ class Load:
 
     def _repetition(self, now_ms: int) -> _Sent | None:
         """One of the last, or one of any age."""
-        old = self._old[-1] if self._rng.random() < 0.5 else self._rng.choice(self._old)
-        near = HORIZON_MS - 5 * MINUTE_MS < now_ms - old.at_ms < _SURELY_FORGOTTEN_MS
-        return None if near else old
+        last = len(self._old) - 1
+        place = last if self._rng.random() < 0.5 else self._rng.randrange(last + 1)
+        old = self._old[place]
+        age_ms = now_ms - old.at_ms
+        if age_ms >= _SURELY_FORGOTTEN_MS:  # counted again, and remembered from now on
+            self._old[place] = old._replace(at_ms=now_ms)
+        return None if HORIZON_MS - 5 * MINUTE_MS < age_ms < _SURELY_FORGOTTEN_MS else old
 
     def _moment(self, now_ms: int) -> int:
         """When it happened: mostly within the disorder that is allowed, sometimes long ago."""
