@@ -111,15 +111,21 @@ class Load:
         sender = Sender(self._bootstrap)
         while not self._finishing.is_set():
             await asyncio.sleep(_BURST / self._plan.per_s)
+            out: list[Outgoing] = []
             for _ in range(_BURST):
-                self._one(self.count)
+                out += self.record(self.count)
                 self.count += 1
-            await sender.send(self._drawn())
+            await sender.send(out)
         await sender.settle()
         self._close_panes()
         await sender.send(self._drawn())
         await sender.settle()
         await sender.close()
+
+    def record(self, number: int) -> list[Outgoing]:
+        """What is sent as the record of this number, the one after the last that was asked for."""
+        self._one(number)
+        return self._drawn()
 
     def _drawn(self) -> list[Outgoing]:
         drawn, self._out = self._out, []
