@@ -175,18 +175,19 @@ class Installation:
 
     def _churn(self) -> None:
         """Let the broker compact changelogs as eagerly as it can; keep events whatever their time."""
-        topics = [
-            name for name in self._ask(lambda admin: admin.list_topics()) if name.startswith(self.prefix)
-        ]
         wanted = [
             ConfigResource(
                 ConfigResourceType.TOPIC,
                 name,
                 configs=_CHURN if name.endswith("-changelog") else _EVENTS,
             )
-            for name in topics
+            for name in self.topics()
         ]
         self._ask(lambda admin: admin.alter_configs(wanted))
+
+    def topics(self) -> list[str]:
+        """Every topic of the installation."""
+        return [name for name in self._ask(lambda admin: admin.list_topics()) if name.startswith(self.prefix)]
 
     def _mount(self, disk: Path) -> None:
         options = ["-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs"]

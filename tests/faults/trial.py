@@ -4,6 +4,7 @@ A trial is known by its seed, its number of brokers and of faults; what it did a
 """
 
 import json
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -76,6 +77,8 @@ def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
         found = observe(installation, trial, diary, faults, patience_s)
         removed = compacted(installation)
         diary.note("compaction", removed=removed)
+        if found:
+            _keep_topics(installation, folder / "topics")
         if trial.faults and not all(removed.values()):
             found.append(f"compaction was to be forced; records removed from changelogs: {removed}")
     diary.note("differences", found=found)
@@ -204,6 +207,13 @@ def compacted(installation: Installation) -> dict[str, int]:
         records = read(installation.bootstrap, topic)[partition]
         found[stage] = records[-1].offset + 1 - len(records) if records else 0
     return found
+
+
+def _keep_topics(installation: Installation, folder: Path) -> None:
+    """What lies in the topics, one pickle of records by partition for each."""
+    folder.mkdir()
+    for topic in installation.topics():
+        (folder / f"{topic}.pickle").write_bytes(pickle.dumps(read(installation.bootstrap, topic)))
 
 
 def _folded(installation: Installation) -> Ends:

@@ -67,7 +67,8 @@ def differences(seen: Seen, shown: Mapping[str, Any]) -> list[str]:
         logs, company = logs_of(installation), Company.of(installation.catalogue)
         found, events = counted(logs, company)
         if references is not None:
-            transitions = _first_said(logs.inbox)
+            transitions, unlike = _first_said(logs.inbox)
+            found += _few("transition written twice, not alike", iter(unlike))
             found += _exported(seen, shown, events, transitions, list(company.tiers))
             found += _decided(installation, seen.load, references, transitions)
     if "respond" in installation.shape.stages:
@@ -146,15 +147,17 @@ def _exported(
     return found
 
 
-def _first_said(inbox: Sequence[Record]) -> dict[str, Transition]:
-    """The transitions of the inbox by id; one that was written again must say the same."""
-    found: dict[str, Transition] = {}
+def _first_said(inbox: Sequence[Record]) -> tuple[dict[str, Transition], list[str]]:
+    """The transitions of the inbox by id; and in words those that were written again, not alike."""
+    found, places, unlike = dict[str, Transition](), dict[str, int](), list[str]()
     for record in inbox:
         body = json.loads(record.value or b"")
         if body["type"] == "transition":
             one = Transition.model_validate(body)
-            assert found.setdefault(one.id, one) == one, f"{one.id} was written twice, not alike"
-    return found
+            place = places.setdefault(one.id, record.offset)
+            if found.setdefault(one.id, one) != one:
+                unlike.append(f"at {place} {found[one.id]!r}, at {record.offset} {one!r}")
+    return found, unlike
 
 
 def _judged(
