@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.base import Scope
 from schemas.catalogue import Catalogue
@@ -20,6 +21,7 @@ from streams.engine.evaluate.store import Store
 from streams.engine.figures import ScopeItems
 from streams.windows.spans import Spec
 
+Held = npt.NDArray[np.bool_]
 #: cuts that are remembered: rules that are told of together ask for the same
 _CUTS = 8
 _EXTREME = {"min": np.minimum, "max": np.maximum}
@@ -45,17 +47,22 @@ class Partition:
     ) -> Steps[tuple[Parts, KpiPlan]]:
         """The parts of one scope in these panes, and in those that are compared with; and the KPI over them.
 
-        Only the columns of the KPI are summed, so its plan is made to read these.
+        Only the columns of the KPI are summed, so its plan is made to read these. Parts that hold nothing are
+        left out and the others are sorted: what is said of them must not depend on how long this process
+        has run, nor on the order in which it came to know them.
         """
         leaves = self._scopes.leaves_in(row)
         groups, items = self._cut(plan, row, leaves)
         yield
         places = self._places(plan.kpi)
         few = self._columns.only(places)
+        held = np.zeros(len(items), dtype=np.bool_)
+        sums = yield from self._sum(now, leaves, groups, held, places)
+        past = None if then is None else (yield from self._sum(then, leaves, groups, held, places))
         parts = Parts(
-            scopes=items,
-            now=(yield from self._sum(now, leaves, groups, len(items), places)),
-            then=None if then is None else (yield from self._sum(then, leaves, groups, len(items), places)),
+            scopes=[items[at] for at in np.flatnonzero(held).tolist()],
+            now=sums[held],
+            then=None if past is None else past[held],
             mins=few.mins.tolist(),
             maxs=few.maxs.tolist(),
         )
@@ -83,17 +90,16 @@ class Partition:
         return self._cuts[key]
 
     def _cut_anew(self, places: tuple[tuple[str, int], ...], leaves: Rows) -> tuple[Rows, list[Scope]]:
-        number: dict[ScopeItems, int] = {}
-        groups = []
-        for leaf in (self._scopes.leaves.leaves[row] for row in leaves.tolist()):
-            part = tuple((name, leaf[place]) for name, place in places)
-            groups.append(number.setdefault(part, len(number)))
-        return np.array(groups, dtype=np.int64), [dict(part) for part in number]
+        known = (self._scopes.leaves.leaves[row] for row in leaves.tolist())
+        parts: list[ScopeItems] = [tuple((name, leaf[place]) for name, place in places) for leaf in known]
+        number = {part: at for at, part in enumerate(sorted(set(parts)))}
+        return np.array([number[part] for part in parts], dtype=np.int64), [dict(part) for part in number]
 
     def _sum(
-        self, pieces: Iterable[Piece], leaves: Rows, groups: Rows, count: int, places: list[int]
+        self, pieces: Iterable[Piece], leaves: Rows, groups: Rows, held: Held, places: list[int]
     ) -> Steps[Floats]:
-        few = self._columns.only(places)
+        """The sums of each part in natural units; marks those of which there is anything."""
+        few, count = self._columns.only(places), len(held)
         whole, paced = few.blanks(count), np.zeros((count, len(few)))
         for piece in pieces:
             pile = self._store.panes[piece.grain].leaves.get(piece.start)
@@ -102,11 +108,14 @@ class Partition:
             table = yield from pile.merge(self._columns)
             wanted, here = table.pick(leaves)
             into = groups[wanted]
+            held[into] = True
             for column, (place, how) in enumerate(zip(places, few.how, strict=True)):
                 values = table.values[here, place]
                 if how in _EXTREME:
                     _EXTREME[how].at(whole[:, column], into, values)
                 else:
-                    np.add.at(paced[:, column], into, values * piece.weight)
+                    exact = np.zeros(count, dtype=np.int64)
+                    np.add.at(exact, into, values)
+                    paced[:, column] += exact * piece.weight
             yield
         return few.natural(whole) + few.scaled(paced)
