@@ -5,6 +5,7 @@ also commits explicit offsets: the stages acknowledge by the stamp of their own 
 messages. What it knows of positions is asked of the broker, not remembered.
 """
 
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, cast
@@ -23,6 +24,7 @@ Records = list[ConsumerRecord]
 _REMEDY = "look at the broker; it is safe to start again"
 #: what the client raises for a partition that is being shared out anew
 _MOVING = (IllegalStateError, AssertionError)
+log = logging.getLogger("planwatch")
 
 
 class FetchPace:
@@ -59,7 +61,11 @@ class FetchPace:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread of the client, which begins with short waits."""
+    """Faust's thread of the client: begins with short waits, and ends with a line instead of a traceback."""
+
+    def on_crash(self, msg: str, *fmt: Any, **_: Any) -> None:
+        """Goes to our log; what it raised ends the process, which says what to do."""
+        log.error("%s", msg.format(*fmt))
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
