@@ -48,7 +48,7 @@ class Day:
         return (evaluate.json("/status")["frontier_ms"] or 0) >= self._hour_ms - 2 * MINUTE_MS
 
 
-def test_memory_is_flat_over_a_day(
+def test_stages_stay_as_large_over_a_day(
     kafka: KafkaCluster, topic_prefix: str, tmp_path: Path, figures: Figures
 ) -> None:
     settings = {"MEASURE__DEDUPE_ENTRIES": DEDUPE_ENTRIES}

@@ -77,11 +77,11 @@ def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
         found = observe(installation, trial, diary, faults, patience_s)
         removed = compacted(installation)
         diary.note("compaction", removed=removed)
-        if found:
-            _keep_topics(installation, folder / "topics")
         if trial.faults and not all(removed.values()):
             found.append(f"compaction was to be forced; records removed from changelogs: {removed}")
-    diary.note("differences", found=found)
+        diary.note("differences", found=found)
+        if found:
+            _keep_topics(installation, folder / "topics")
     return found
 
 

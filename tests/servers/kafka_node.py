@@ -10,7 +10,7 @@ HOST = "127.0.0.1"
 #: a Java that is up soon, for tests; and the one that Kafka's own start script asks for, which compiles well
 #: what runs often, for what is measured
 QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-SHIPPED = ("-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35")
+SHIPPED = ("-Xmx1G", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35")
 
 
 def classpath() -> str:
@@ -39,16 +39,8 @@ class KafkaNode(Server):
         self.config = self.folder / "server.properties"
 
     def java(self, main: str, *arguments: str, heap: str = "512m") -> Sequence[str]:
-        return [
-            program("java"),
-            f"-Xmx{heap}",
-            *self.jvm,
-            "-XX:-UsePerfData",
-            "-cp",
-            classpath(),
-            main,
-            *arguments,
-        ]
+        jvm = [f"-Xmx{heap}", "-XX:-UsePerfData", *self.jvm]
+        return [program("java"), *jvm, "-cp", classpath(), main, *arguments]
 
     def command(self) -> Sequence[str]:
         return self.java("kafka.Kafka", str(self.config))
