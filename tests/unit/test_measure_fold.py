@@ -294,6 +294,23 @@ def test_a_page_that_was_lost_gets_its_own_number_again() -> None:
     assert sorted(flushed(heir).pages) == sorted(flush.pages)
 
 
+def test_all_pages_of_a_pane_that_needed_several_are_taken_over() -> None:
+    limits = Limits(page_cells=1)
+    log = [record(at, order(str(at), dimensions={"region": name})) for at, name in enumerate("abc")]
+    fold = SourceFold(TOPIC, 0, catalogue(), "one", limits=limits)
+    fold.fold(log[:2])
+    first = flushed(fold)
+    rows = MeasureRows()
+    for key, value in (*first.rows, first.ledger_row):
+        rows.apply(key, value)
+    heir = SourceFold.restore(TOPIC, 0, catalogue(), "two", rows, limits=limits)
+    heir.fold([*log, record(3, order("3", dimensions={"region": "a"}))])
+    fold.fold([*log[2:], record(3, order("3", dimensions={"region": "a"}))])
+    cells = [decode_page(page).cells for page in (*first.pages, *flushed(heir).pages)]
+    assert {leaf[0]: cell[LINES] for page in cells for leaf, cell in page.items()} == {"a": 2, "b": 1, "c": 1}
+    assert heir.ledger().counts == fold.ledger().counts == Counts(received=4, counted=4)
+
+
 def test_values_beyond_four_times_the_limit_count_under_other() -> None:
     fold = SourceFold(TOPIC, 0, catalogue(limit=1), "me")
     names = ["a", "b", "c", "d", "e", "other", "unknown", "a", "f"]

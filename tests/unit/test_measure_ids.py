@@ -139,6 +139,15 @@ def test_segments_of_several_owners_overlap_without_harm() -> None:
     assert [list(segment.offsets) for segment in heir.changes().segments] == [[3]]
 
 
+def test_a_bucket_that_lies_wholly_beyond_the_stamp_is_empty() -> None:
+    seen = SeenIds(2 * HOUR, 10_000)
+    admits(seen, "a", 0, 0)
+    admits(seen, "b", 1, HOUR)
+    heir = restored(segments_of(seen.changes()), 0, seen.turn_ms)
+    assert len(heir) == 1
+    assert [admits(heir, "a", 2, HOUR), admits(heir, "b", 3, HOUR)] == [False, True]
+
+
 def test_buckets_let_go_before_are_let_go_again() -> None:
     seen = SeenIds(2 * HOUR, 10_000)
     admits(seen, "old", 0, 0)
