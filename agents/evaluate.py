@@ -11,6 +11,7 @@ from typing import Any
 
 from faust.types import TP
 
+from agents.claim import claim
 from agents.commits import Commits
 from agents.evaluate_status import figures_of, status_of
 from agents.stage import Stage
@@ -73,7 +74,7 @@ class EvaluateStage(Stage[Evaluation]):
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
         owner = await self.origins.owner(tp)
-        rows = VersionedRows(owner.encode())
+        rows = VersionedRows(owner.encode(), await claim(self, tp))
         await self.read_rows(tp, rows.apply)
         fold = Evaluation.restore(rows, owner)
         self.commits.begin(fold)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from faust.types import TP
 
+from agents.claim import CLAIM
 from schemas.errors import LogTruncatedError, StateError
 from streams.state import Apply, read_changelog
 
@@ -30,7 +31,7 @@ _DASH, _SEPARATOR = b"-", b"\x00"
 
 
 class Rows:
-    """A changelog's records on their way to `apply`, but for the origin and for rows of another mark."""
+    """A changelog's records on their way to `apply`, but for origin, claims and rows of another mark."""
 
     def __init__(self, apply: Apply, mark: str = "") -> None:
         self._apply = apply
@@ -42,7 +43,7 @@ class Rows:
         """One record, in the order of the log."""
         if key == ORIGIN:
             self.origin = orjson.loads(value or b"{}")
-        elif not self._is_of_another_life(key):
+        elif key != CLAIM and not self._is_of_another_life(key):
             self.count += 1
             self._apply(key, value)
 

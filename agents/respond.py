@@ -11,6 +11,7 @@ from typing import Any
 from faust.types import TP
 
 from agents.bounds import REBUILD_ALL
+from agents.claim import claim
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.incident import Reason
@@ -64,7 +65,7 @@ class RespondStage(Stage[Response]):
     async def recover(self, tp: TP) -> Response:
         """The state as of its last commit, with the notices that were not yet sent."""
         owner = await self.origins.owner(tp)
-        rows = VersionedRows(owner.encode())
+        rows = VersionedRows(owner.encode(), await claim(self, tp))
         await self.read_rows(tp, rows.apply)
         rows.recover()
         self._version = self._written = rows.version

@@ -134,12 +134,14 @@ class Sender:
             [await self.send(topic, value, key=key, partition=partition) for key, value in rows]
         )
 
-    async def confirmed(self, pending: Iterable["asyncio.Future[Any]"]) -> None:
-        """Wait until the broker has them all; StateError when it refuses one: the worker must stop."""
+    async def confirmed(self, pending: Iterable["asyncio.Future[Any]"]) -> list[Any]:
+        """Wait until the broker has them all; gives where it put each. StateError when it refuses one: the
+        worker must stop.
+        """
         try:
             async with asyncio.timeout(self._timeout_s):
                 # who waits may be cancelled; the records are on their way all the same
-                await asyncio.gather(*map(asyncio.shield, pending))
+                return await asyncio.gather(*map(asyncio.shield, pending))
         except TimeoutError as error:
             raise StateError(
                 f"the broker did not confirm a write within {self._timeout_s:.0f} s", remedy=_REMEDY

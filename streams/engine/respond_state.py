@@ -250,7 +250,7 @@ class ResponseState:
             rows.delete(key, version) if body is None else rows.put(key, body, version)
             for key, body in changes
         )
-        return [record for record in records if record is not None]
+        return [record for record in records if record is not None] + rows.adopt(version)
 
     def summary(self) -> bytes:
         """The commit's body."""

@@ -6,82 +6,49 @@ fold that wrote it had counted.
 Writing order: rows, then the commit row that names the version they belong to. A crash in between leaves
 rows *ahead* of the last commit; so each mutable row also carries the body that its owner has overwritten.
 The changelog key ends in the owner's id: an owner that wakes after its time writes beside, not over, its
-successor's rows. A commit names, for each earlier owner whose rows it builds on, the version up to which
+successor's rows. A commit names, for each former owner whose rows it builds on, the version up to which
 they hold: what such an owner wrote ahead of that, before or after its end, is not a part of the state.
-Such an owner may still write a row that its successor has deleted, with the body that it had before. So the
-row that says `deleted` stays as long as an owner counts who had that row.
-A commit also says how many owners there were before: that of a successor counts, however far a former
-owner comes in the log. And one thing is asked of an owner: after a commit it writes nothing newer until
-it knows that it was still the owner then. Its successor may build on the commit before, which a row carries
-once.
+Such an owner may still write a row that a successor has deleted, with the body that it had before. So the
+row that says `deleted`, its mark, stays as long as an owner counts whose time was before that of who deleted.
+
+All that would grow with every ownership. So an owner makes the rows of former owners its own, some at each
+commit (`adopt`). When none is left its commits name nobody, and after the first of these what former owners
+left and all marks are let go, again some at a time.
+
+A commit carries its ownership's number, higher than those before: that of a successor counts, however far a
+former owner comes in the log. And one thing is asked of an owner: after a commit it writes nothing newer
+until it knows that it was still the owner then. Its successor may build on the commit before, which a row
+carries once.
 """
 
-import json
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from schemas.errors import StateError
+from streams.engine.row_codec import (
+    Commit,
+    Former,
+    Version,
+    decode_commit,
+    decode_row,
+    encode_commit,
+    encode_row,
+)
 
 Row = tuple[bytes, bytes | None]
 
-_HEAD = struct.Struct(">Bqqii")
-_MAGIC = 1
-_NO_VERSION = -(2**62)
+#: rows made one's own at one commit, and rows let go after one
+AT_ONCE = 1_000
+#: bytes made one's own at one commit, but for one row more
+_BYTES_AT_ONCE = 1 << 20
 _COMMIT = b"commit"
 _SEPARATOR = b"\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A body (None: deleted) and the version from which it holds."""
-
-    number: int
-    body: bytes | None
-
-
-def encode_row(now: Version, before: Version | None) -> bytes:
-    """The stored form of a row: the newest body and the one of the commit before.
-
-    >>> decode_row(encode_row(Version(7, b"new"), Version(3, None)))
-    [Version(number=7, body=b'new'), Version(number=3, body=None)]
-    """
-    previous = before or Version(_NO_VERSION, None)
-    head = _HEAD.pack(_MAGIC, now.number, previous.number, _length(now.body), _length(previous.body))
-    return head + (now.body or b"") + (previous.body or b"")
-
-
-def decode_row(value: bytes) -> list[Version]:
-    """The versions in a stored row, newest first; StateError when it is not a row."""
-    if len(value) < _HEAD.size or value[0] != _MAGIC:
-        raise StateError(f"a changelog row of {len(value)} bytes is not ours", remedy="planwatch rebuild")
-    _, number, before, length, length_before = _HEAD.unpack_from(value)
-    start, middle = _HEAD.size, _HEAD.size + max(length, 0)
-    versions = [Version(number, None if length < 0 else value[start:middle])]
-    if before != _NO_VERSION:
-        body = None if length_before < 0 else value[middle : middle + length_before]
-        versions.append(Version(before, body))
-    return versions
-
-
-def _encode_commit(body: bytes, claim: int, trusted: dict[bytes, int]) -> bytes:
-    names = {owner.decode(): version for owner, version in sorted(trusted.items())}
-    head = json.dumps({"claim": claim, "trusted": names}).encode()
-    return len(head).to_bytes(4, "big") + head + body
-
-
-def _decode_commit(value: bytes) -> tuple[bytes, int, dict[bytes, int]]:
-    end = 4 + int.from_bytes(value[:4], "big")
-    head = json.loads(value[4:end])
-    return value[end:], head["claim"], {name.encode(): version for name, version in head["trusted"].items()}
-
-
-def _length(body: bytes | None) -> int:
-    return -1 if body is None else len(body)
-
-
 class VersionedRows:
     """The rows of one partition of a changelog: filled by recovery, then written through by its owner.
+
+    `claim`: the number of this ownership, where something better is known than one more than the last.
+    `at_once`: rows made one's own at one commit, and rows let go after one.
 
     >>> rows = VersionedRows(b"a")
     >>> first = rows.put(b"x", b"1", 10)
@@ -95,24 +62,28 @@ class VersionedRows:
     ({b'x': b'1'}, 10)
     """
 
-    def __init__(self, owner: bytes) -> None:
+    def __init__(self, owner: bytes, claim: int = 0, at_once: int = AT_ONCE) -> None:
         self.owner = owner
         self.version = -1
         self.commit_body: bytes | None = None
         self._read: dict[bytes, dict[bytes, bytes]] = {}
-        self._bodies: dict[bytes, bytes] = {}
+        #: rows that hold and that only former owners have written
+        self._inherited: dict[bytes, bytes] = {}
         #: what is in our own rows as of the last confirmed commit
         self._committed: dict[bytes, Version] = {}
         self._dirty: dict[bytes, Version] = {}
         self._owners: dict[bytes, set[bytes]] = {}
         self._retired: dict[bytes, None] = {}
-        #: deleted rows that were found: who says so
-        self._deleters: dict[bytes, bytes] = {}
+        #: deleted rows and who says so
+        self._marks: dict[bytes, bytes] = {}
         self._unconfirmed = False
-        #: owners before this one
-        self._claim = 0
-        #: earlier owners → the version up to which their rows are a part of the state
-        self._trusted: dict[bytes, int] = {}
+        self._claim = claim
+        self._at_once = at_once
+        self._trusted: dict[bytes, Former] = {}
+        #: the commits of former owners, until ours is confirmed
+        self._former: list[bytes] = []
+        #: what is to be let go where no former owner counts any more; None: that is not yet known
+        self._leaving: list[bytes] | None = None
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take one changelog record, in the order of the log."""
@@ -125,45 +96,55 @@ class VersionedRows:
     def recover(self) -> None:
         """Settle on the last committed version; call once, after the last `apply`."""
         read, self._read = self._read, {}
-        commits = []
-        for owner, value in read.pop(_COMMIT, {}).items():
-            commit = decode_row(value)[0]
-            body, claim, trusted = _decode_commit(commit.body or b"")
-            commits.append((claim, commit.number, owner, body, trusted))
-        if commits:
-            claim, self.version, owner, self.commit_body, trusted = max(commits, key=lambda found: found[:3])
-            self._claim, self._trusted = claim + 1, {**trusted, owner: self.version}
+        self._follow(read.pop(_COMMIT, {}))
+        holders: set[bytes] = set()
         for name, by_owner in read.items():
             self._owners[name] = set(by_owner)
-            self._settle(name, by_owner)
-        self._keep_what_counts()
+            holders.add(self._settle(name, by_owner))
+        self._keep_what_counts(holders)
 
-    def _settle(self, name: bytes, by_owner: dict[bytes, bytes]) -> None:
+    def _follow(self, commits: dict[bytes, bytes]) -> None:
+        found = []
+        for owner, value in commits.items():
+            row = decode_row(value)[0]
+            commit = decode_commit(row.body or b"")
+            found.append((commit.claim, row.number, owner, commit))
+        self._former = sorted(commits.keys() - {self.owner})
+        if found:
+            claim, self.version, owner, commit = max(found, key=lambda one: one[:3])
+            self.commit_body = commit.body
+            self._claim = max(self._claim, claim + 1)
+            self._trusted = {**commit.trusted, owner: Former(claim, self.version)}
+
+    def _settle(self, name: bytes, by_owner: dict[bytes, bytes]) -> bytes:
+        """Find what holds of a row; gives who wrote its body, b"" where it has none."""
         versions = [
             (version.number, owner, version.body)
             for owner, value in by_owner.items()
+            if (former := self._trusted.get(owner))
             for version in decode_row(value)
-            if version.number <= self._trusted.get(owner, _NO_VERSION)
+            if version.number <= former.version
         ]
-        _, deleter, body = max(versions, key=lambda version: version[0], default=(0, b"", None))
+        _, writer, body = max(versions, key=lambda version: version[0], default=(0, b"", None))
         if body is not None:
-            self._bodies[name] = body
-            return
+            self._inherited[name] = body
+            return writer
         self._retired[name] = None
-        if deleter:
-            self._deleters[name] = deleter
+        if writer:
+            self._marks[name] = writer
+        return b""
 
-    def _keep_what_counts(self) -> None:
-        """Trust owners of rows that have a body, and who deleted what one of these could write again."""
-        counts = {owner for name in self._bodies for owner in self._owners[name]} & self._trusted.keys()
-        self._deleters = {name: deleter for name, deleter in self._deleters.items() if counts - {deleter}}
-        counts |= set(self._deleters.values())
-        self._trusted = {owner: version for owner, version in self._trusted.items() if owner in counts}
+    def _keep_what_counts(self, holders: set[bytes]) -> None:
+        """Trust who wrote rows that hold, and who deleted what one of these could write again."""
+        counts = holders & self._trusted.keys()
+        first = min((self._trusted[owner].claim for owner in counts), default=self._claim)
+        self._marks = {name: one for name, one in self._marks.items() if self._trusted[one].claim > first}
+        counts |= set(self._marks.values())
+        self._trusted = {owner: former for owner, former in self._trusted.items() if owner in counts}
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every row as of the committed version; may be read once, then the bodies are let go."""
-        bodies, self._bodies = self._bodies, {}
-        yield from bodies.items()
+        """Every row as of the committed version, before anything is written or adopted."""
+        yield from self._inherited.items()
 
     def put(self, key: bytes, body: bytes, version: int, *, mutable: bool = True) -> tuple[bytes, bytes]:
         """The changelog record of a row that has this body from `version` on.
@@ -178,17 +159,35 @@ class VersionedRows:
         None when nothing needs to be written before: the row never changes.
         """
         self._retired[key] = None
+        self._inherited.pop(key, None)
         if not mutable:
             return None
         return self._write(key, Version(version, None), mutable=True)
+
+    def adopt(
+        self, version: int, mutable: Callable[[bytes], bool] = lambda _: True
+    ) -> list[tuple[bytes, bytes]]:
+        """Rows that only former owners have written, made our own; some of them, before each commit.
+
+        `mutable`: what `put` would have been told of a key.
+        """
+        size, some = 0, list[tuple[bytes, bytes]]()
+        for key, body in self._inherited.items():
+            if len(some) >= self._at_once or size >= _BYTES_AT_ONCE:
+                break
+            some.append((key, body))
+            size += len(body)
+        return [self.put(key, body, version, mutable=mutable(key)) for key, body in some]
 
     def _write(self, key: bytes, now: Version, *, mutable: bool) -> tuple[bytes, bytes]:
         if self._unconfirmed:
             raise StateError(f"row {key!r} written before the last commit was confirmed")
         self._owners.setdefault(key, set()).add(self.owner)
+        self._inherited.pop(key, None)
         before = self._committed.get(key) if mutable else None
         if now.body is not None:
             self._retired.pop(key, None)
+            self._marks.pop(key, None)
         if mutable:
             self._dirty[key] = now
         return key + _SEPARATOR + self.owner, encode_row(now, before)
@@ -197,25 +196,61 @@ class VersionedRows:
         """The commit record; send it only after every row before it is confirmed."""
         self.version, self.commit_body = version, body
         self._unconfirmed = True
-        row = encode_row(Version(version, _encode_commit(body, self._claim, self._trusted)), None)
-        return _COMMIT + _SEPARATOR + self.owner, row
+        if not self._inherited:
+            self._trusted = {}
+        commit = encode_commit(Commit(self._claim, body, self._trusted))
+        return _COMMIT + _SEPARATOR + self.owner, encode_row(Version(version, commit), None)
 
     def confirmed(self) -> list[tuple[bytes, None]]:
         """After the commit is confirmed and acknowledged: the tombstones of what was deleted before it, for
-        every owner seen but one who must go on saying so."""
+        every owner seen but one who must go on saying so, and of what former owners left behind."""
         self._unconfirmed = False
         self._committed.update(self._dirty)
         self._dirty = {}
+        former, self._former = self._former, []
+        tombstones: list[tuple[bytes, None]] = [(_COMMIT + _SEPARATOR + owner, None) for owner in former]
         retired, self._retired = self._retired, {}
-        tombstones: list[tuple[bytes, None]] = []
         for name in retired:
-            self._committed.pop(name, None)
-            owners = self._owners.pop(name, set())
-            deleter = self._deleters.pop(name, None)
-            if self.owner in owners and owners & self._trusted.keys():
-                deleter = self.owner
-            if deleter is not None:
-                self._owners[name] = {deleter}
-                owners = owners - {deleter}
-            tombstones.extend((name + _SEPARATOR + owner, None) for owner in sorted(owners))
+            tombstones += self._bury(name)
+        tombstones += self._let_go()
         return tombstones
+
+    def _bury(self, name: bytes) -> list[tuple[bytes, None]]:
+        """The tombstones of a row that is deleted, but for its mark."""
+        owners = self._owners.pop(name, set())
+        mark = self._mark_of(name)
+        if mark:
+            self._marks[name] = mark
+            self._owners[name] = {mark}
+        else:
+            self._marks.pop(name, None)
+            self._committed.pop(name, None)
+        return [(name + _SEPARATOR + owner, None) for owner in sorted(owners - {mark})]
+
+    def _mark_of(self, name: bytes) -> bytes:
+        """Who must go on saying that a row is deleted; b"" where nobody could write it again."""
+        if not self._trusted:
+            return b""
+        ours = self._committed.get(name)
+        return self.owner if ours is not None and ours.body is None else self._marks.get(name, b"")
+
+    def _let_go(self) -> list[tuple[bytes, None]]:
+        """Some of what former owners left behind, once a commit without them is confirmed."""
+        if self._trusted:
+            return []
+        if self._leaving is None:
+            self._leaving = [name for name, owners in self._owners.items() if self._is_left(name, owners)]
+        some = self._leaving[-self._at_once :]
+        del self._leaving[-self._at_once :]
+        tombstones = []
+        for name in some:
+            if name in self._marks:
+                tombstones += self._bury(name)
+            elif name in self._owners:
+                others = self._owners[name] - {self.owner}
+                self._owners[name] -= others
+                tombstones += [(name + _SEPARATOR + owner, None) for owner in sorted(others)]
+        return tombstones
+
+    def _is_left(self, name: bytes, owners: set[bytes]) -> bool:
+        return name in self._marks or owners != {self.owner}

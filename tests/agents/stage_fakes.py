@@ -16,7 +16,13 @@ class Sent(NamedTuple):
     value: bytes | None
     partition: int | None
     headers: Any
-    confirmation: "asyncio.Future[None]"
+    confirmation: "asyncio.Future[Place]"
+
+
+class Place(NamedTuple):
+    """Where the broker put a record."""
+
+    offset: int
 
 
 @dataclass
@@ -29,21 +35,21 @@ class FakeProducer:
     fail_topic: str = ""
     error: Exception | None = None
 
-    async def send(self, topic, key, value, partition, timestamp, headers) -> "asyncio.Future[None]":
-        confirmation: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def send(self, topic, key, value, partition, timestamp, headers) -> "asyncio.Future[Place]":
+        confirmation: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self.sent.append(Sent(topic, key, value, partition, headers, confirmation))
         self.journal.append(f"send {topic}")
         if self.error is not None and topic == self.fail_topic:
             confirmation.set_exception(self.error)
         elif not self.hold:
-            confirmation.set_result(None)
+            confirmation.set_result(Place(len(self.sent) - 1))
         return confirmation
 
     def confirm(self) -> None:
         """Let the broker have everything that was sent."""
         for one in self.sent:
             if not one.confirmation.done():
-                one.confirmation.set_result(None)
+                one.confirmation.set_result(Place(0))
 
     def values(self, topic: str) -> list[bytes | None]:
         """What was sent to a topic, in order."""

@@ -1,33 +1,168 @@
 """Any interleaving of writes, commits, crashes and zombies reads back as a plain dictionary does."""
 
+from dataclasses import dataclass, field
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.engine.rows import VersionedRows
 
-KEYS = [b"a", b"b", b"c"]
+Log = list[tuple[bytes, bytes | None]]
+Step = tuple[str, bytes, bytes]
+#: rows that are there from the beginning, so that making them one's own takes some commits
+KEYS = [b"a", b"b", b"c", b"d"]
+#: keys whose bodies never change begin so
+FIXED = b"fixed"
+
+
+def _plain(what: str) -> st.SearchStrategy[Step]:
+    return st.tuples(st.just(what), st.just(b""), st.just(b""))
+
+
+def _keyed(what: str, bodies: st.SearchStrategy[bytes]) -> st.SearchStrategy[Step]:
+    return st.tuples(st.just(what), st.sampled_from(KEYS), bodies)
+
+
 step = st.one_of(
-    st.tuples(st.just("put"), st.sampled_from(KEYS), st.binary(max_size=3)),
-    st.tuples(st.just("put"), st.sampled_from(KEYS), st.binary(max_size=3)),
-    st.tuples(st.just("delete"), st.sampled_from(KEYS), st.just(b"")),
-    st.tuples(st.just("commit"), st.just(b""), st.just(b"")),
-    st.tuples(st.just("crash"), st.just(b""), st.just(b"")),
-    st.tuples(st.just("zombie puts"), st.sampled_from(KEYS), st.just(b"")),
-    st.tuples(st.just("zombie commits"), st.just(b""), st.just(b"")),
+    _keyed("put", st.binary(max_size=3)),
+    _keyed("put", st.binary(max_size=3)),
+    _keyed("delete", st.just(b"")),
+    _plain("put fixed"),
+    _plain("delete fixed"),
+    _plain("commit"),
+    _plain("commit"),
+    _plain("crash"),
+    _keyed("zombie puts", st.sampled_from([b"0", b"1", b"2"])),
+    st.tuples(st.just("zombie commits"), st.just(b""), st.sampled_from([b"0", b"1", b"2"])),
 )
 
 
-class Zombie:
-    """A former owner: it may put rows, finish the commit it was in, and write its last tombstones.
+@dataclass
+class Owner:
+    """Who writes, or a former owner: it may put rows, finish the commit it was in, and write the tombstones
+    of its last one.
 
-    The commit is not acknowledged: after it nothing comes any more.
+    The commit of a former owner is not acknowledged: after it nothing comes any more.
     """
 
-    def __init__(self, rows: VersionedRows, tombstones: list[tuple[bytes, None]]) -> None:
-        self.rows, self.tombstones = rows, tombstones
+    rows: VersionedRows
+    claim: int
+    live: dict[bytes, bytes]
+    tombstones: Log = field(default_factory=list)
 
 
-def steps_of(text: str) -> list[tuple[str, bytes, bytes]]:
+class History:
+    """A log with all that was written, and a dictionary of what should be in it."""
+
+    def __init__(self) -> None:
+        self.log: Log = []
+        self.committed: dict[bytes, bytes] = {}
+        self.former: list[Owner] = []
+        self.version = 0
+        self.claims = 0
+        #: the ownership of the commit that counts
+        self.claim = 0
+        self.owner = Owner(self.heir(b"0"), self.claims, {})
+        for key in KEYS:
+            self.put(key, b"")
+        self.commit(b"", b"")
+
+    def take(self, step: Step) -> None:
+        """One step, at the next version."""
+        what, key, body = step
+        self.version += 1
+        getattr(self, what.replace(" ", "_"))(key, body)
+
+    def _flush(self, owner: Owner) -> None:
+        self.log += owner.tombstones
+        owner.tombstones = []
+
+    def put(self, key: bytes, body: bytes) -> None:
+        self._flush(self.owner)
+        self.owner.live[key] = body
+        self.log.append(self.owner.rows.put(key, body, self.version, mutable=not key.startswith(FIXED)))
+
+    def put_fixed(self, _key: bytes, _body: bytes) -> None:
+        name = FIXED + str(self.version).encode()
+        self.put(name, name)
+
+    def delete(self, key: bytes, _body: bytes) -> None:
+        if key in self.owner.live:
+            self._flush(self.owner)
+            del self.owner.live[key]
+            row = self.owner.rows.delete(key, self.version)
+            assert row is not None
+            self.log.append(row)
+
+    def delete_fixed(self, _key: bytes, _body: bytes) -> None:
+        key = next((key for key in sorted(self.owner.live) if key.startswith(FIXED)), None)
+        if key is not None:
+            self._flush(self.owner)
+            del self.owner.live[key]
+            assert self.owner.rows.delete(key, self.version, mutable=False) is None
+
+    def commit(self, _key: bytes, _body: bytes) -> None:
+        owner = self.owner
+        self._flush(owner)
+        self.log += owner.rows.adopt(self.version, lambda key: not key.startswith(FIXED))
+        self.log.append(owner.rows.commit(b"{}", self.version))
+        owner.tombstones = list(owner.rows.confirmed())
+        self._commits(owner)
+
+    def _commits(self, owner: Owner) -> None:
+        if owner.claim >= self.claim:
+            self.claim, self.committed = owner.claim, dict(owner.live)
+
+    def crash(self, _key: bytes, _body: bytes) -> None:
+        self.former.append(self.owner)
+        rows = self.heir(str(self.claims).encode())
+        read = dict(rows.items())
+        for key in self._check(read):
+            assert rows.delete(key, self.version, mutable=False) is None
+        self.owner = Owner(rows, self.claims, dict(self.committed))
+
+    def zombie_puts(self, key: bytes, which: bytes) -> None:
+        for zombie in self._zombie(which):
+            self._flush(zombie)
+            zombie.live[key] = b"zombie"
+            self.log.append(zombie.rows.put(key, b"zombie", self.version))
+
+    def zombie_commits(self, _key: bytes, which: bytes) -> None:
+        for zombie in self._zombie(which):
+            self._flush(zombie)
+            self.log += zombie.rows.adopt(self.version, lambda key: not key.startswith(FIXED))
+            self.log.append(zombie.rows.commit(b"zombie", self.version))
+            self._commits(zombie)
+            self.former.remove(zombie)
+
+    def _zombie(self, which: bytes) -> list[Owner]:
+        """A former owner, by how long ago its time ended; none where there were not so many."""
+        return self.former[-1 - int(which) :][:1] if len(self.former) > int(which) else []
+
+    def heir(self, owner: bytes) -> VersionedRows:
+        """The next owner."""
+        self.claims += 1
+        heir = VersionedRows(owner, claim=self.claims, at_once=1)
+        for key, value in self.log:
+            heir.apply(key, value)
+        heir.recover()
+        return heir
+
+    def _check(self, read: dict[bytes, bytes]) -> set[bytes]:
+        """All that is committed is read, and nothing else but what never changes, which is given: its
+        tombstones come after the commit that let it go."""
+        more = {key for key in read if key.startswith(FIXED)} - self.committed.keys()
+        assert {key: body for key, body in read.items() if key not in more} == self.committed
+        assert all(read[key] == key for key in more)
+        return more
+
+    def live_keys(self) -> set[bytes]:
+        """What compaction leaves of the log."""
+        newest = dict(self.log)
+        return {key for key, value in newest.items() if value is not None}
+
+
+def steps_of(text: str) -> list[Step]:
     """One step a line: what, key, body."""
     return [
         (what, key.encode(), body.encode())
@@ -35,54 +170,30 @@ def steps_of(text: str) -> list[tuple[str, bytes, bytes]]:
     ]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(st.lists(step, max_size=40))
-@example(steps_of("put/b/x, commit, crash, delete/b, commit, put/a, zombie puts/b, commit"))
-@example(
-    steps_of("put/a, put/b, commit, crash, delete/a, crash, delete/b, zombie puts/b, commit, commit, crash")
-)
-def test_rows_read_back_as_the_dictionary_of_the_last_commit(steps: list[tuple[str, bytes, bytes]]) -> None:
-    rows = VersionedRows(b"0")
-    log: list[tuple[bytes, bytes | None]] = [rows.commit(b"{}", 0), *rows.confirmed()]
-    live: dict[bytes, bytes] = {}
-    committed: dict[bytes, bytes] = {}
-    zombies: list[Zombie] = []
-    tombstones: list[tuple[bytes, None]] = []
-    owner = 0
-    for version, (what, key, body) in enumerate(steps, 1):
-        if what in ("put", "delete", "commit"):
-            log += tombstones
-            tombstones = []
-        if what == "put":
-            live[key] = body
-            log.append(rows.put(key, body, version))
-        elif what == "delete" and key in live:
-            del live[key]
-            log += [record for record in [rows.delete(key, version)] if record]
-        elif what == "commit":
-            log.append(rows.commit(b"{}", version))
-            tombstones = rows.confirmed()
-            committed = dict(live)
-        elif what == "crash":
-            owner += 1
-            zombies.append(Zombie(rows, tombstones))
-            rows, tombstones = _heir(log, str(owner).encode()), []
-            live = dict(rows.items())
-            assert live == committed
-            log.append(rows.commit(b"{}", version))
-            tombstones = rows.confirmed()
-        elif what == "zombie puts" and zombies:
-            log += [*zombies[-1].tombstones, zombies[-1].rows.put(key, b"zombie", version)]
-            zombies[-1].tombstones = []
-        elif what == "zombie commits" and zombies:
-            zombie = zombies.pop()
-            log += [*zombie.tombstones, zombie.rows.commit(b"zombie", version)]
-    assert dict(_heir(log, b"last").items()) == committed
+@example(steps_of("crash, delete/a, commit, crash, commit, put/d, zombie puts/a/1, crash"))
+@example(steps_of("crash, delete/a, commit, put/a/x, zombie puts/a/0, crash"))
+@example(steps_of("crash, delete/a, commit, put/a, delete/a, commit, zombie puts/a/0, crash"))
+@example(steps_of("crash, delete/a, commit, put/a/x, commit, commit, commit, commit, commit, commit, crash"))
+@example(steps_of("crash, delete/d, commit, crash, delete/c, commit, crash, commit, zombie puts/c/1, crash"))
+def test_rows_read_back_as_the_dictionary_of_the_last_commit(steps: list[Step]) -> None:
+    history = History()
+    for one in steps:
+        history.take(one)
+    history.crash(b"", b"")
 
 
-def _heir(log: list[tuple[bytes, bytes | None]], owner: bytes) -> VersionedRows:
-    heir = VersionedRows(owner)
-    for key, value in log:
-        heir.apply(key, value)
-    heir.recover()
-    return heir
+@settings(max_examples=300, deadline=None)
+@given(st.lists(step, max_size=60))
+def test_nothing_of_former_owners_is_left_after_some_commits(steps: list[Step]) -> None:
+    history = History()
+    for one in steps:
+        history.take(one)
+    history.former.clear()
+    history.crash(b"", b"")
+    for one in steps_of(", ".join(["commit"] * (2 * len(history.log) + 3))):
+        history.take(one)
+    history.log += history.owner.tombstones
+    expected = {*history.owner.live, b"commit"}
+    assert history.live_keys() == {name + b"\x00" + history.owner.rows.owner for name in expected}

@@ -5,7 +5,8 @@ import pytest
 from schemas.errors import StateError
 from streams.engine.evaluate import Evaluation
 from streams.engine.evaluate.packing import tier_key
-from streams.engine.rows import VersionedRows, decode_row
+from streams.engine.row_codec import decode_row
+from streams.engine.rows import VersionedRows
 from tests.evaluate_builders import (
     HOUR,
     MINUTE,

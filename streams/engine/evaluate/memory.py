@@ -79,6 +79,7 @@ class Memory:
                 self._stored.discard(key)
                 gone = self._rows.delete(key, version)
                 rows += [gone] if gone else []
+        rows += self._rows.adopt(version, lambda key: not key.startswith(CELLS))
         return rows, self._rows.commit(
             orjson.dumps({**pack_state(state), "replay_from": replay_from}), version
         )
