@@ -45,9 +45,16 @@ def end_with_parent(parent: int) -> None:
 
 
 def run_stage(name: str, settings: Settings) -> NoReturn:
-    """Run a stage until it is told to stop, and end the process: no thread of a library may hold it up."""
+    """Run a stage until it is told to stop, and end the process."""
+    asyncio.run(_run_and_end(name, settings))
+    raise AssertionError("unreachable")
+
+
+async def _run_and_end(name: str, settings: Settings) -> NoReturn:
+    """Nothing is waited for at the end: a library that is still starting may wait long for a broker."""
+    code = 0
     try:
-        code = asyncio.run(_run(name, settings))
+        await _run(name, settings)
     except BaseException as error:
         known = explained(error)
         say(name, known)
@@ -58,7 +65,7 @@ def run_stage(name: str, settings: Settings) -> NoReturn:
     os._exit(code)
 
 
-async def _run(name: str, settings: Settings) -> int:
+async def _run(name: str, settings: Settings) -> None:
     from agents.assemble import assemble
 
     threading.excepthook = _one_line
@@ -74,7 +81,7 @@ async def _run(name: str, settings: Settings) -> int:
     waiting = asyncio.create_task(ended.wait())
     await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
     if ended.is_set() and not starting.done():
-        return 0
+        return
     await starting
     address = parts.page.address
     parts.telemetry.tell(WorkerStarted(__version__, address))
@@ -83,7 +90,6 @@ async def _run(name: str, settings: Settings) -> int:
     await stage.stop()
     await parts.page.stop()
     remove_note(settings.data_dir, name, address)
-    return 0
 
 
 def _one_line(failed: threading.ExceptHookArgs) -> None:

@@ -55,6 +55,8 @@ class Stage(ABC, Generic[Fold]):
         self._tasks: list[asyncio.Task[None]] = []
         self._looking: asyncio.Task[None] | None = None
         self._stopping = False
+        #: seconds in which the group must take our leave: without a broker nobody hears it
+        self.leave_s = 4.0
         #: how the process ends; a test's process goes on
         self.die: Callable[[int], object] = os._exit
         self.watch = Watch(self)
@@ -327,7 +329,12 @@ class Stage(ABC, Generic[Fold]):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.app.stop()
+        leaving = asyncio.create_task(self.app.stop())
+        done, _ = await asyncio.wait([leaving], timeout=self.leave_s)
+        if not done:
+            log.warning("all is written; the group could not be told, and will find out by itself")
+        for task in done:
+            task.result()
 
     def fail(self, error: BaseException) -> None:
         """End the process with one line and the error's exit code."""

@@ -90,3 +90,27 @@ async def test_each_stage_watches_its_logs_its_changelogs_and_the_inbox(bench: B
     )
     assert "--incidents" in watched["planwatch.inbox.v1"]
     assert "--incidents" not in watched["planwatch.sales.v1"]
+
+
+async def test_a_group_that_cannot_be_left_holds_nobody_up(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away:
+        consumer_generation_id = 1
+
+        async def stop(self) -> None:
+            await asyncio.Event().wait()
+
+    bench.stage.app, bench.stage.leave_s = Away(), 0.01
+    await asyncio.wait_for(bench.stage.stop(), timeout=5)
+    assert "all is written; the group could not be told" in caplog.text
+
+
+async def test_what_fails_while_a_group_is_left_is_told(bench: Bench) -> None:
+    class Broken:
+        async def stop(self) -> None:
+            raise KafkaConnectionError("cut off")
+
+    bench.stage.app = Broken()
+    with pytest.raises(KafkaConnectionError, match="cut off"):
+        await bench.stage.stop()

@@ -34,13 +34,18 @@ SESSION_S = 3.0
 _DISK_MB = 64
 #: small segments and eager cleaning: what compaction may do, it does during the run
 _CHURN = {"segment.bytes": "1048576", "segment.ms": "2000", "min.cleanable.dirty.ratio": "0.01"}
+#: seconds for which a broker keeps the tombstones of a log, in a day of its own time; and at least
+_TOMBSTONES_S, _TOMBSTONES_AT_LEAST_S = 86_400, 60
 
 #: events are kept whatever their time, and may bear one that lies ahead of the broker's clock
 _EVENTS = {"retention.ms": "-1", "message.timestamp.after.max.ms": "9223372036854775807"}
 
 
 class Shape(NamedTuple):
-    """How large the installation is. `breakage` names a deliberate one; `settings` are a worker's."""
+    """How large the installation is. `breakage` names a deliberate one; `settings` are a worker's.
+
+    `haste`: seconds of event time in one of ours; what brokers do daily is to be done as often.
+    """
 
     brokers: int = 1
     partitions: int = 2
@@ -49,6 +54,7 @@ class Shape(NamedTuple):
     breakage: str = ""
     idle_after: str = "30s"
     settings: tuple[tuple[str, object], ...] = ()
+    haste: float = 1.0
 
 
 class End(NamedTuple):
@@ -175,11 +181,11 @@ class Installation:
 
     def _churn(self) -> None:
         """Let the broker compact changelogs as eagerly as it can; keep events whatever their time."""
+        kept_s = max(_TOMBSTONES_S / self.shape.haste, _TOMBSTONES_AT_LEAST_S)
+        churn = _CHURN | {"delete.retention.ms": str(round(kept_s * 1000))}
         wanted = [
             ConfigResource(
-                ConfigResourceType.TOPIC,
-                name,
-                configs=_CHURN if name.endswith("-changelog") else _EVENTS,
+                ConfigResourceType.TOPIC, name, configs=churn if name.endswith("-changelog") else _EVENTS
             )
             for name in self.topics()
         ]

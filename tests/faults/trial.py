@@ -70,7 +70,8 @@ def run(trial: Trial, folder: Path, say: Say = lambda _: None) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     diary = Diary(say, path=folder / "diary.json")
     idle_after = "3s" if trial.idle else "30s"
-    shape = trial.shape._replace(brokers=trial.brokers, idle_after=idle_after)
+    haste = trial.per_s * trial.step_ms / 1000
+    shape = trial.shape._replace(brokers=trial.brokers, idle_after=idle_after, haste=haste)
     with Installation(folder, shape) as installation:
         faults = harm.draw(Random(trial.seed), trial.brokers, trial.faults)
         patience_s = _LONG_SETTLE_S if trial.every else _SETTLE_S
