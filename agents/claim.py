@@ -6,9 +6,11 @@ lower number than every successor, so that a commit it still writes counts for n
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from faust.types import TP
+
+from schemas.errors import StateError
 
 if TYPE_CHECKING:
     from agents.stage import Stage
@@ -16,16 +18,30 @@ if TYPE_CHECKING:
 CLAIM = b"claim"
 
 
-async def claim(stage: "Stage[Any]", tp: TP) -> int:
-    """The number of the ownership that begins.
+class Claim(NamedTuple):
+    """The number of an ownership, and the offset that was acknowledged when it began (0: none)."""
 
-    Never returns to who is overtaken: the next assignment ends it.
-    """
+    number: int
+    acknowledged: int
+
+
+async def claim(stage: "Stage[Any]", tp: TP) -> Claim:
+    """The claim of the ownership that begins; as `overtaken` where its time is over already."""
     changelog = stage.names.changelog(stage.name, tp.topic)
     sent = await stage.sender.send(changelog, b"", key=CLAIM, partition=tp.partition)
     (place,) = await stage.sender.confirmed([sent])
-    taken = await stage.consumer.commit_offsets({tp: await stage.consumer.acknowledged(tp) or 0})
+    if place.offset < 0:
+        raise StateError(f"the broker did not tell where a record of {changelog} is", remedy="start again")
+    acknowledged = await stage.consumer.acknowledged(tp) or 0
+    taken = await stage.consumer.commit_offsets({tp: acknowledged})
     stage.watch.acknowledged(taken=taken)
     if not taken:
+        await overtaken(stage)
+    return Claim(place.offset, acknowledged)
+
+
+async def overtaken(stage: "Stage[Any]") -> NoReturn:
+    """Wait for the next assignment, which ends the recovery; where none comes, the watch ends the process."""
+    stage.watch.acknowledged(taken=False)
+    while True:
         await asyncio.Event().wait()
-    return int(place.offset)

@@ -58,10 +58,13 @@ class Commits:
         self._writing = asyncio.Lock()
         self._acknowledging = asyncio.Lock()
 
-    def begin(self, fold: Evaluation) -> None:
-        """Go on from what a fold was restored from."""
+    def begin(self, fold: Evaluation, acknowledged: int) -> None:
+        """Go on from what a fold was restored from, with what was acknowledged then.
+
+        Not with what the fold would acknowledge: that commit may not count once another former owner's comes.
+        """
         self.written, self._prepared, self.pending = fold.version, None, []
-        self._acknowledged = fold.replay_from if fold.version >= 0 else None
+        self._acknowledged = acknowledged
 
     def are_overdue(self) -> bool:
         """Whether the last commit is more than twice as long ago as it should be."""

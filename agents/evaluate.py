@@ -11,7 +11,7 @@ from typing import Any
 
 from faust.types import TP
 
-from agents.claim import claim
+from agents.claim import claim, overtaken
 from agents.commits import Commits
 from agents.evaluate_status import figures_of, status_of
 from agents.stage import Stage
@@ -74,10 +74,13 @@ class EvaluateStage(Stage[Evaluation]):
     async def recover(self, tp: TP) -> Evaluation:
         """The state as of its last commit."""
         owner = await self.origins.owner(tp)
-        rows = VersionedRows(owner.encode(), await claim(self, tp))
+        number, acknowledged = await claim(self, tp)
+        rows = VersionedRows(owner.encode(), number)
         await self.read_rows(tp, rows.apply)
         fold = Evaluation.restore(rows, owner)
-        self.commits.begin(fold)
+        if rows.is_overtaken:
+            await overtaken(self)
+        self.commits.begin(fold, acknowledged)
         return fold
 
     async def owned(self, tp: TP) -> None:

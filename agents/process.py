@@ -80,10 +80,11 @@ async def _run(name: str, settings: Settings) -> None:
     starting = asyncio.create_task(stage.start())
     waiting = asyncio.create_task(ended.wait())
     await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+    address = parts.page.address
     if ended.is_set() and not starting.done():
+        remove_note(settings.data_dir, name, address)
         return
     await starting
-    address = parts.page.address
     parts.telemetry.tell(WorkerStarted(__version__, address))
     await waiting
     parts.telemetry.tell(WorkerStopping("told to stop"))

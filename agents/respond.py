@@ -11,7 +11,7 @@ from typing import Any
 from faust.types import TP
 
 from agents.bounds import REBUILD_ALL
-from agents.claim import claim
+from agents.claim import claim, overtaken
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.incident import Reason
@@ -65,9 +65,11 @@ class RespondStage(Stage[Response]):
     async def recover(self, tp: TP) -> Response:
         """The state as of its last commit, with the notices that were not yet sent."""
         owner = await self.origins.owner(tp)
-        rows = VersionedRows(owner.encode(), await claim(self, tp))
+        rows = VersionedRows(owner.encode(), (await claim(self, tp)).number)
         await self.read_rows(tp, rows.apply)
         rows.recover()
+        if rows.is_overtaken:
+            await overtaken(self)
         self._version = self._written = rows.version
         self._unacknowledged = False
         fold = Response.restore(rows, owner, outbox=self.settings.respond.outbox)

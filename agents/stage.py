@@ -56,7 +56,7 @@ class Stage(ABC, Generic[Fold]):
         self._looking: asyncio.Task[None] | None = None
         self._stopping = False
         #: seconds in which the group must take our leave: without a broker nobody hears it
-        self.leave_s = 4.0
+        self.leave_s = 2.5
         #: how the process ends; a test's process goes on
         self.die: Callable[[int], object] = os._exit
         self.watch = Watch(self)
@@ -208,6 +208,7 @@ class Stage(ABC, Generic[Fold]):
             for tp in gone:
                 del self.folds[tp]
             self._generation = generation
+            self.consumer.join()
             self._begun.clear()
             self.consumer.delivered.clear()
             for tp in mine - kept:

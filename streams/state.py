@@ -1,7 +1,7 @@
 """Changelogs: where a fold's rows are written, and read back from when its partition is taken over.
 
-Reading goes by the consumer's position up to the end that was seen at the start, so that compaction, gaps and
-tombstones at the end of the log cannot make it wait for a record that will never come. Nothing is decided
+Reading goes by the consumer's position up to the end, so that compaction, gaps and tombstones at the end of
+the log cannot make it wait for a record that will never come. Nothing is decided
 here.
 """
 
@@ -69,20 +69,22 @@ async def read_changelog(bootstrap: str, topic: str, partition: int, apply: Appl
 
 
 async def _read_to_end(consumer: AIOKafkaConsumer, tp: TopicPartition, apply: Apply) -> int:
+    """Up to an end that is still the end when it is reached.
+
+    A record may be compacted away before it is read, because of one that came behind the end.
+    """
     consumer.assign([tp])
-    end = (await consumer.end_offsets([tp]))[tp]
     position = (await consumer.beginning_offsets([tp]))[tp]
     consumer.seek(tp, position)
-    count = 0
-    while position < end:
+    count, end = 0, position
+    while position < end or position < (end := (await consumer.end_offsets([tp]))[tp]):
         async with asyncio.timeout(_STILL_S):
             before = position
             while position == before:
                 batches = await consumer.getmany(tp, timeout_ms=500, max_records=_SLICE)
                 for record in batches.get(tp, []):
-                    if record.offset < end:
-                        apply(record.key, record.value)
-                        count += 1
+                    apply(record.key, record.value)
+                    count += 1
                 position = await consumer.position(tp)
     return count
 

@@ -18,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from schemas.errors import BrokerError
+from streams.membership import NOBODY, Membership, commit_as
 
 SCHEME = "planwatch"
 Records = list[ConsumerRecord]
@@ -77,13 +78,14 @@ class Consumer(driver.Consumer):
     """Faust's aiokafka consumer, with batches and explicit commits.
 
     `delivered`: the last offset handed over of each partition. `sought`: where reading began in this
-    assignment (None: nothing was acknowledged before).
+    assignment (None: nothing was acknowledged before). `membership`: in whose name offsets are committed.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.delivered: dict[TP, int] = {}
         self.sought: dict[TP, int | None] = {}
+        self.membership = NOBODY
         self._pace = FetchPace(time.monotonic())
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -156,6 +158,14 @@ class Consumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
+    def join(self) -> None:
+        """Commit offsets from now on as the member of the group that we are now."""
+        self.membership = Membership.of(self._coordinator)
+
+    @property
+    def _coordinator(self) -> Any:
+        return cast(Any, self._thread._ensure_consumer()._coordinator)
+
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Acknowledge everything before these offsets; False when the ownership has ended meanwhile."""
         thread = self._thread
@@ -164,7 +174,7 @@ class Consumer(driver.Consumer):
             for tp, offset in offsets.items()
         }
         try:
-            await thread.call_thread(thread._ensure_consumer().commit, wanted)
+            await thread.call_thread(commit_as, self._coordinator, self.membership, wanted)
         except (CommitFailedError, *_MOVING):
             return False
         except KafkaError as error:
@@ -220,7 +230,7 @@ class Consumer(driver.Consumer):
         for part in (self.app, self, self._thread, fetcher):
             if part.crashed:
                 return f"{part!r} crashed: {part.crash_reason!r}"
-        task = self._thread._ensure_consumer()._coordinator._coordination_task
+        task = self._coordinator._coordination_task
         return "the group's coordination ended" if task is not None and task.done() else ""
 
 

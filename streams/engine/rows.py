@@ -47,7 +47,8 @@ _SEPARATOR = b"\x00"
 class VersionedRows:
     """The rows of one partition of a changelog: filled by recovery, then written through by its owner.
 
-    `claim`: the number of this ownership, where something better is known than one more than the last.
+    `claim`: the number of this ownership; None: one more than the last. Where a later owner's commit is read
+    back, this one's time is over (`is_overtaken`), and it must write nothing.
     `at_once`: rows made one's own at one commit, and rows let go after one.
 
     >>> rows = VersionedRows(b"a")
@@ -62,7 +63,7 @@ class VersionedRows:
     ({b'x': b'1'}, 10)
     """
 
-    def __init__(self, owner: bytes, claim: int = 0, at_once: int = AT_ONCE) -> None:
+    def __init__(self, owner: bytes, claim: int | None = None, at_once: int = AT_ONCE) -> None:
         self.owner = owner
         self.version = -1
         self.commit_body: bytes | None = None
@@ -77,13 +78,17 @@ class VersionedRows:
         #: deleted rows and who says so
         self._marks: dict[bytes, bytes] = {}
         self._unconfirmed = False
-        self._claim = claim
+        self._given = claim
+        self._claim = claim or 0
+        self.is_overtaken = False
         self._at_once = at_once
         self._trusted: dict[bytes, Former] = {}
         #: the commits of former owners, until ours is confirmed
         self._former: list[bytes] = []
-        #: what is to be let go where no former owner counts any more; None: that is not yet known
+        #: rows that others have written whom nobody reads any more; None: that is not yet known
         self._leaving: list[bytes] | None = None
+        #: nobody else counts any more
+        self._is_alone = False
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take one changelog record, in the order of the log."""
@@ -97,11 +102,14 @@ class VersionedRows:
         """Settle on the last committed version; call once, after the last `apply`."""
         read, self._read = self._read, {}
         self._follow(read.pop(_COMMIT, {}))
-        holders: set[bytes] = set()
+        writers: dict[bytes, bytes] = {}
         for name, by_owner in read.items():
             self._owners[name] = set(by_owner)
-            holders.add(self._settle(name, by_owner))
-        self._keep_what_counts(holders)
+            if writer := self._settle(name, by_owner):
+                writers[name] = writer
+        oldest = sorted(writers, key=lambda name: self._trusted[writers[name]].claim)
+        self._inherited = {name: self._inherited[name] for name in oldest}
+        self._keep_what_counts(set(writers.values()))
 
     def _follow(self, commits: dict[bytes, bytes]) -> None:
         found = []
@@ -113,7 +121,8 @@ class VersionedRows:
         if found:
             claim, self.version, owner, commit = max(found, key=lambda one: one[:3])
             self.commit_body = commit.body
-            self._claim = max(self._claim, claim + 1)
+            self.is_overtaken = self._given is not None and claim >= self._given
+            self._claim = claim + 1 if self._given is None else self._given
             self._trusted = {**commit.trusted, owner: Former(claim, self.version)}
 
     def _settle(self, name: bytes, by_owner: dict[bytes, bytes]) -> bytes:
@@ -136,10 +145,9 @@ class VersionedRows:
 
     def _keep_what_counts(self, holders: set[bytes]) -> None:
         """Trust who wrote rows that hold, and who deleted what one of these could write again."""
-        counts = holders & self._trusted.keys()
-        first = min((self._trusted[owner].claim for owner in counts), default=self._claim)
+        first = min((self._trusted[owner].claim for owner in holders), default=self._claim)
         self._marks = {name: one for name, one in self._marks.items() if self._trusted[one].claim > first}
-        counts |= set(self._marks.values())
+        counts = holders | set(self._marks.values())
         self._trusted = {owner: former for owner, former in self._trusted.items() if owner in counts}
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
@@ -167,7 +175,8 @@ class VersionedRows:
     def adopt(
         self, version: int, mutable: Callable[[bytes], bool] = lambda _: True
     ) -> list[tuple[bytes, bytes]]:
-        """Rows that only former owners have written, made our own; some of them, before each commit.
+        """Rows that only former owners have written, made our own; some of them, the oldest owners' first,
+        before each commit.
 
         `mutable`: what `put` would have been told of a key.
         """
@@ -235,22 +244,26 @@ class VersionedRows:
         return self.owner if ours is not None and ours.body is None else self._marks.get(name, b"")
 
     def _let_go(self) -> list[tuple[bytes, None]]:
-        """Some of what former owners left behind, once a commit without them is confirmed."""
-        if self._trusted:
-            return []
-        if self._leaving is None:
-            self._leaving = [name for name, owners in self._owners.items() if self._is_left(name, owners)]
+        """Some of what others have written whom no commit names any more, the one just confirmed included."""
+        if self._leaving is None or self._is_alone != (not self._trusted):
+            self._is_alone = not self._trusted
+            self._leaving = [name for name in self._owners if self._is_buried(name) or self._unread(name)]
         some = self._leaving[-self._at_once :]
         del self._leaving[-self._at_once :]
-        tombstones = []
-        for name in some:
-            if name in self._marks:
-                tombstones += self._bury(name)
-            elif name in self._owners:
-                others = self._owners[name] - {self.owner}
-                self._owners[name] -= others
-                tombstones += [(name + _SEPARATOR + owner, None) for owner in sorted(others)]
-        return tombstones
+        return [tombstone for name in some for tombstone in self._leave(name)]
 
-    def _is_left(self, name: bytes, owners: set[bytes]) -> bool:
-        return name in self._marks or owners != {self.owner}
+    def _leave(self, name: bytes) -> list[tuple[bytes, None]]:
+        if self._is_buried(name):
+            return self._bury(name)
+        unread = self._unread(name)
+        if unread:
+            self._owners[name] -= unread
+        return [(name + _SEPARATOR + owner, None) for owner in sorted(unread)]
+
+    def _is_buried(self, name: bytes) -> bool:
+        """A mark that nobody needs any more."""
+        return self._is_alone and name in self._marks
+
+    def _unread(self, name: bytes) -> set[bytes]:
+        """Who has written a row and counts no more."""
+        return self._owners.get(name, set()) - {self.owner} - self._trusted.keys()

@@ -68,6 +68,9 @@ class FakeConsumer:
     begin: int = 0
     committed: dict[TP, int] = field(default_factory=dict)
 
+    def join(self) -> None:
+        self.journal.append("join")
+
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         self.journal.append("acknowledge")
         if self.owner:

@@ -234,6 +234,18 @@ async def test_the_stage_is_the_owner_while_the_broker_takes_its_last_acknowledg
     assert not await bench.stage.is_owner()
 
 
+async def test_before_its_first_commit_an_owner_acknowledges_what_was_acknowledged_when_it_began(
+    bench: Bench,
+) -> None:
+    await bench.begin()
+    await bench.stage.write()
+    bench.consumer.committed[CELLS] = 0
+    bench.stage.commits.begin(bench.fold, 0)
+    assert bench.fold.replay_from > 0
+    assert await bench.stage.is_owner()
+    assert bench.consumer.committed == {CELLS: 0}
+
+
 async def test_exporters_hear_that_the_partition_is_lost(bench: Bench) -> None:
     await bench.stage.lost(CELLS)
     assert bench.exporters.handed_over == 1

@@ -6,8 +6,10 @@ import pytest
 
 from agents.claim import CLAIM, claim
 from agents.origin import Rows
+from schemas.errors import StateError
 from schemas.records import CatalogueRecord
 from streams.engine.row_codec import decode_commit, decode_row
+from tests.agents.stage_fakes import Place
 from tests.agents.test_respond_stage import CHANGELOG, INBOX, Bench, red
 
 
@@ -84,6 +86,30 @@ async def test_who_is_overtaken_reads_nothing_until_the_next_assignment_ends_it(
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert waiting.cancelled()
+
+
+async def test_who_reads_a_later_owners_commit_waits_for_the_next_assignment(bench: Bench) -> None:
+    await take_over(bench)
+    bench.producer.sent[:0] = bench.producer.sent[:1] * 5  # the later owner's record lies further on
+    await take_over(bench)
+    await bench.receive(CatalogueRecord(catalogue=bench.catalogue))
+    del bench.producer.sent[:5]
+    bench.consumer.ends_known[INBOX] = bench.offset
+    late = asyncio.create_task(bench.stage.recover(INBOX))
+    done, _ = await asyncio.wait([late], timeout=0.2)
+    assert (done, bench.journal[-1]) == (set(), "read")
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+
+
+async def test_a_record_of_which_nobody_says_where_it_is_ends_the_stage(bench: Bench) -> None:
+    bench.producer.hold = True
+    waiting = asyncio.create_task(claim(bench.stage, INBOX))
+    while not bench.producer.sent:
+        await asyncio.sleep(0)
+    bench.producer.sent[0].confirmation.set_result(Place(-1))
+    with pytest.raises(StateError, match="did not tell where"):
+        await waiting
 
 
 def test_a_claim_is_no_row_of_the_state() -> None:

@@ -64,13 +64,23 @@ def kill_host(installation: Installation, rng: Random) -> str:
 
 
 def zombie(installation: Installation, rng: Random) -> str:
-    """Stopped beyond the session timeout, then woken: others own its partitions when it goes on."""
+    """Stopped beyond the session timeout, then woken: others own its partitions when it goes on, or nobody,
+    since these have died meanwhile."""
     host, name = _victim(installation, rng)
     stage = installation.stages[host, name]
     stage.pause()
     let_pass(SESSION_S + rng.uniform(0.5, 2.5))
+    others = [other for other in installation.shape.hosts if other != host] if rng.random() < 0.5 else []
+    for other in others:
+        installation.take_down(other, name, kill=True)
+    if others:
+        let_pass(SESSION_S + 1.0)
     stage.resume()
-    return f"{host}/{name}"
+    if others:
+        let_pass(rng.uniform(0.5, 2.0))
+    for other in others:
+        installation.launch(other, name)
+    return f"{host}/{name}" + (" (others died)" if others else "")
 
 
 def terminate(installation: Installation, rng: Random) -> str:

@@ -32,6 +32,8 @@ step = st.one_of(
     _plain("commit"),
     _plain("commit"),
     _plain("crash"),
+    _plain("sleep"),
+    st.tuples(st.just("late reads"), st.just(b""), st.sampled_from([b"0", b"1"])),
     _keyed("zombie puts", st.sampled_from([b"0", b"1", b"2"])),
     st.tuples(st.just("zombie commits"), st.just(b""), st.sampled_from([b"0", b"1", b"2"])),
 )
@@ -58,6 +60,8 @@ class History:
         self.log: Log = []
         self.committed: dict[bytes, bytes] = {}
         self.former: list[Owner] = []
+        #: who has claimed the rows and slept before it read them
+        self.sleepers: list[int] = []
         self.version = 0
         self.claims = 0
         #: the ownership of the commit that counts
@@ -121,6 +125,18 @@ class History:
             assert rows.delete(key, self.version, mutable=False) is None
         self.owner = Owner(rows, self.claims, dict(self.committed))
 
+    def sleep(self, _key: bytes, _body: bytes) -> None:
+        self.claims += 1
+        self.sleepers.append(self.claims)
+
+    def late_reads(self, _key: bytes, which: bytes) -> None:
+        """A sleeper wakes, reads, and is a former owner: the one there is came after it."""
+        if len(self.sleepers) > int(which):
+            claim = self.sleepers.pop(-1 - int(which))
+            rows = self.heir(f"late{claim}".encode(), claim)
+            if not rows.is_overtaken and claim < self.owner.claim:
+                self.former.append(Owner(rows, claim, dict(rows.items())))
+
     def zombie_puts(self, key: bytes, which: bytes) -> None:
         for zombie in self._zombie(which):
             self._flush(zombie)
@@ -139,10 +155,12 @@ class History:
         """A former owner, by how long ago its time ended; none where there were not so many."""
         return self.former[-1 - int(which) :][:1] if len(self.former) > int(which) else []
 
-    def heir(self, owner: bytes) -> VersionedRows:
-        """The next owner."""
-        self.claims += 1
-        heir = VersionedRows(owner, claim=self.claims, at_once=1)
+    def heir(self, owner: bytes, claim: int | None = None) -> VersionedRows:
+        """The next owner, or one that has its number already."""
+        if claim is None:
+            self.claims += 1
+            claim = self.claims
+        heir = VersionedRows(owner, claim, at_once=1)
         for key, value in self.log:
             heir.apply(key, value)
         heir.recover()
@@ -172,6 +190,8 @@ def steps_of(text: str) -> list[Step]:
 
 @settings(max_examples=2000, deadline=None)
 @given(st.lists(step, max_size=40))
+@example(steps_of("put/a/x, commit, sleep, crash, put/a/y, commit, late reads//0, zombie commits//0, crash"))
+@example(steps_of("crash, delete/a, commit, crash, put/b/x, commit, crash, commit, zombie puts/a/2, crash"))
 @example(steps_of("crash, delete/a, commit, crash, commit, put/d, zombie puts/a/1, crash"))
 @example(steps_of("crash, delete/a, commit, put/a/x, zombie puts/a/0, crash"))
 @example(steps_of("crash, delete/a, commit, put/a, delete/a, commit, zombie puts/a/0, crash"))

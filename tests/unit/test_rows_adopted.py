@@ -16,7 +16,7 @@ def left_by(owner: bytes, bodies: dict[bytes, bytes]) -> Log:
     return [*log, rows.commit(b"{}", 1), *rows.confirmed()]
 
 
-def heir_of(log: Log, owner: bytes = b"b", claim: int = 0, at_once: int = AT_ONCE) -> VersionedRows:
+def heir_of(log: Log, owner: bytes = b"b", claim: int | None = None, at_once: int = AT_ONCE) -> VersionedRows:
     heir = VersionedRows(owner, claim, at_once)
     for key, value in log:
         heir.apply(key, value)
@@ -83,6 +83,25 @@ def test_marks_go_when_no_row_of_a_former_owner_is_left() -> None:
         commit(heir, log, version)
     newest = dict(log)
     assert {key for key, value in newest.items() if value} == {b"y\x00b", b"z\x00b", b"commit\x00b"}
+
+
+def test_short_ownerships_leave_no_more_than_long_ones() -> None:
+    log = left_by(b"0", dict.fromkeys((b"u", b"v", b"w", b"x", b"y", b"z"), b"1"))
+    for number in range(1, 40):
+        heir = heir_of(log, str(number).encode(), at_once=2)
+        commit(heir, log, 2 * number)
+        commit(heir, log, 2 * number + 1)
+    newest = dict(log)
+    assert len([key for key, value in newest.items() if value and not key.startswith(b"commit")]) <= 2 * 6
+    assert set(dict(heir_of(log, b"last").items())) == {b"u", b"v", b"w", b"x", b"y", b"z"}
+
+
+def test_who_finds_a_commit_of_a_later_ownership_is_overtaken() -> None:
+    log = left_by(b"a", {b"x": b"1"})
+    commit(heir_of(log, b"c", claim=50), log, 2)
+    assert heir_of(log, b"b", claim=40).is_overtaken
+    assert not heir_of(log, b"d", claim=60).is_overtaken
+    assert not heir_of(log, b"e", claim=None).is_overtaken
 
 
 def test_the_number_of_an_ownership_decides_between_commits_however_far_they_are() -> None:
