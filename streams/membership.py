@@ -1,4 +1,4 @@
-"""In whose name offsets are committed: as the member of the group that was given the partitions, or not at all."""
+"""In whose name offsets are committed: as the member that was given the partitions, or not at all."""
 
 import asyncio
 from collections.abc import Mapping
