@@ -104,7 +104,7 @@ class RespondStage(Stage[Response]):
             await self._commit(tp, fold)
             notices = fold.take()
         dispatcher = self.dispatcher
-        if dispatcher is not None:
+        if dispatcher is not None and not self._stopping:
             for notice in notices:
                 await dispatcher.submit(notice)
 
@@ -198,7 +198,8 @@ class RespondStage(Stage[Response]):
             self.health.clear("outbox_full")
 
     async def stop(self) -> None:
-        """Finish what is being sent within its time, then leave."""
+        """Finish what is being sent within its time, then leave; what comes meanwhile is the next owner's."""
+        self._stopping = True
         if self.dispatcher is not None:
             await self.dispatcher.stop()
         await super().stop()

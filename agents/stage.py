@@ -1,7 +1,5 @@
-"""What the three stages share: taking over partitions, writing behind, stopping.
+"""What the three stages share: how they begin, acknowledge and end; how they take over is in `takeover`.
 
-A stage owns the folds of its partitions. A partition that it is given is recovered from its changelog before
-the first record is folded; one that it kept through a rebalance (no generation in between) goes on as it is.
 Everything that fails for the broker or the state ends the process at once: state is safe at any moment, and a
 process that is half alive is worse than none.
 """
@@ -9,52 +7,44 @@ process that is half alive is worse than none.
 import asyncio
 import logging
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.bounds import REBUILD, REBUILD_ALL, check_acknowledged, check_end
+from agents.bounds import REBUILD_ALL
 from agents.ending import explained, say
 from agents.origin import Origins
+from agents.takeover import Fold, Takeover
 from agents.watch import Watch
 from schemas.catalogue import Catalogue
-from schemas.errors import BrokerError, PlanwatchError, StateError
+from schemas.errors import BrokerError, PlanwatchError
 from schemas.records import CatalogueRecord
-from streams.app import StageApp, Wiring, make_app
-from streams.state import Apply, Sender, collector_still
+from streams.app import Wiring, make_app
+from streams.state import Apply, Sender
 from streams.telemetry import Health, Telemetry
-from streams.telemetry.happenings import RecordsLostUnread, StateRestored, WorkerFailed
-from streams.transport import Consumer, Records
+from streams.telemetry.happenings import WorkerFailed
 
-Fold = TypeVar("Fold")
 log = logging.getLogger("planwatch")
 
 
-class Stage(ABC, Generic[Fold]):
+class Stage(Takeover[Fold]):
     """One stage in one process."""
 
     name: ClassVar[str]
-    #: what mends a log or a changelog that is not the one it was
-    rebuild: ClassVar[str] = REBUILD
 
     def __init__(self, wiring: Wiring, port: int, health: Health, telemetry: Telemetry) -> None:
+        super().__init__()
         self.wiring = wiring
         self.settings = wiring.settings
         self.names = wiring.names
         self.health = health
         self.telemetry = telemetry
-        self.folds: dict[TP, Fold] = {}
-        self.app: StageApp = make_app(wiring.settings, self.name, port)
+        self.app = make_app(wiring.settings, self.name, port)
         self.sender = Sender(lambda: self.app.producer, self.settings.kafka.request_timeout_s)
-        self._recovering: dict[TP, asyncio.Task[None]] = {}
-        self._begun: set[TP] = set()
-        self._generation = -1
         self._tasks: list[asyncio.Task[None]] = []
-        self._looking: asyncio.Task[None] | None = None
-        self._stopping = False
         #: seconds in which the group must take our leave: without a broker nobody hears it
         self.leave_s = 2.5
         #: how the process ends; a test's process goes on
@@ -62,10 +52,6 @@ class Stage(ABC, Generic[Fold]):
         self.watch = Watch(self)
         self.origins = Origins(self)
         self._wire_agent()
-
-    @abstractmethod
-    def inputs(self) -> tuple[str, ...]:
-        """The topics this stage folds."""
 
     def lives_on(self) -> dict[str, str]:
         """Topics that must stay the ones they are, each with what mends it if one does not."""
@@ -76,32 +62,9 @@ class Stage(ABC, Generic[Fold]):
         """The topics without which the state of a partition, once begun, is not whole."""
         return (tp.topic,)
 
-    @abstractmethod
-    async def recover(self, tp: TP) -> Fold:
-        """The fold of a partition as its changelog has it."""
-
-    @abstractmethod
-    def stamp(self, fold: Fold) -> int:
-        """The offset up to which the fold has counted its partition; −1: nothing yet."""
-
     def progress(self, fold: Fold) -> object:
         """What changes when work gets done, even within one record."""
         return self.stamp(fold)
-
-    @abstractmethod
-    async def owned(self, tp: TP) -> None:
-        """Begin with a partition whose fold is there."""
-
-    async def lost(self, tp: TP) -> None:
-        """End what was begun in `owned`; the fold is already gone."""
-
-    @abstractmethod
-    async def receive(self, tp: TP, fold: Fold, records: Records) -> None:
-        """Fold a poll's records of one partition."""
-
-    @abstractmethod
-    async def write(self) -> None:
-        """Write what has changed, confirm it, acknowledge."""
 
     @abstractmethod
     def loops(self) -> list[Coroutine[Any, Any, None]]:
@@ -115,11 +78,6 @@ class Stage(ABC, Generic[Fold]):
         """What the page answers at one of the stage's own paths."""
         return {"error": f"{self.name} has no {path}"}
 
-    @property
-    def consumer(self) -> Consumer:
-        """Our consumer under Faust."""
-        return cast(Consumer, self.app.consumer)
-
     def _wire_agent(self) -> None:
         topic = self.app.topic(
             *self.inputs(), key_type=bytes, value_type=bytes, value_serializer="raw", acks=False
@@ -132,137 +90,6 @@ class Stage(ABC, Generic[Fold]):
         self.app.agent(topic, name=f"{self.name}")(fold_batches)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_partitions_revoked.connect(self._on_revoked)
-
-    async def _on_batch(self, message: Any) -> None:
-        tp: TP = message.tp
-        try:
-            task = self._recovering.get(tp)
-            if task is not None:
-                await asyncio.wait([task])
-            if self._stopping or message.generation_id != self.app.consumer_generation_id:
-                return
-            fold = self.folds.get(tp)
-            if fold is None and self.watch.moving_since_ms is not None:
-                return  # taken away meanwhile; its next owner begins at what was acknowledged
-            if fold is None:
-                raise StateError(f"{tp.topic}/{tp.partition} has records and no fold", remedy="start again")
-            if tp not in self._begun:
-                await self._check_beginning(tp, self.stamp(fold), message.value[0].offset)
-            await self.receive(tp, fold, message.value)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self.fail(error)
-
-    async def _check_beginning(self, tp: TP, stamp: int, first: int) -> None:
-        """Reading begins where the fold ends, and nothing in between was deleted unread.
-
-        `first`: the offset of the first record that was read. The broker is asked only where there is a gap.
-        """
-        self._begun.add(tp)
-        sought = self.consumer.sought.get(tp)
-        check_acknowledged(tp, stamp, sought, self.rebuild)
-        needed = stamp + 1 if sought is None else sought
-        if first <= needed or stamp < 0:
-            return
-        begin = (await self.consumer.earliest_offsets(tp))[tp]
-        if begin > needed:
-            self.missing(tp, begin - needed)
-
-    def missing(self, tp: TP, count: int) -> None:
-        """Records were deleted from the log before they were read: say so, loudly, and go on."""
-        self.telemetry.tell(RecordsLostUnread(tp.topic, tp.partition, count))
-        where = f"{tp.topic}/{tp.partition}"
-        self.alert(
-            "records_lost_unread", f"{count} records of {where} were deleted unread", on=True, subject=where
-        )
-
-    async def _on_revoked(self, *_args: Any, **_: Any) -> None:
-        try:
-            self.health.block("rebalancing", "partitions are being shared out anew")
-            self.watch.moving_since_ms = self.wiring.clock.now_ms()
-            unfinished = set(self._recovering)
-            for task in self._recovering.values():
-                task.cancel()
-            await asyncio.gather(*self._recovering.values(), return_exceptions=True)
-            self._recovering.clear()
-            await self._drop(unfinished)
-            try:
-                await asyncio.wait_for(self.write(), timeout=self.settings.kafka.session_timeout_s / 3)
-            except TimeoutError:
-                await self._drop(set(self.folds))  # a write cut short: what it took is only in the log now
-        except BaseException as error:
-            self.fail(error)
-
-    async def _on_assigned(self, *args: Any, **_: Any) -> None:
-        """Keep what nobody else can have owned meanwhile; recover the rest before its first record.
-
-        Nothing is awaited before every partition has its fold or its recovery: the flow may resume.
-        """
-        try:
-            assigned: set[TP] = args[-1]
-            generation = self.app.consumer_generation_id
-            mine = {tp for tp in assigned if tp.topic in self.inputs()}
-            kept = set(self.folds) & mine if generation == self._generation + 1 else set()
-            gone = set(self.folds) - kept
-            for tp in gone:
-                del self.folds[tp]
-            self._generation = generation
-            self.consumer.join()
-            self._begun.clear()
-            self.consumer.delivered.clear()
-            for tp in mine - kept:
-                self._recovering[tp] = asyncio.create_task(self._recover(tp, had=tp in gone))
-            self.watch.moving_since_ms = self.watch.refused_since_ms = None
-            self._settle()
-            for tp in gone - mine:
-                await self.lost(tp)
-        except BaseException as error:
-            self.fail(error)
-
-    async def _drop(self, partitions: set[TP]) -> None:
-        for tp in partitions:
-            if self.folds.pop(tp, None) is not None:
-                await self.lost(tp)
-
-    async def _recover(self, tp: TP, *, had: bool) -> None:
-        try:
-            if had:
-                await self.lost(tp)
-            if self._looking is not None:  # which topics these are is known before any of them is read
-                await asyncio.wait([self._looking])
-            # asked for before the state is read, which is then not behind it, whoever goes on meanwhile
-            acknowledged = await self.consumer.acknowledged(tp)
-            fold = await self.read_back(tp)
-            stamp = self.stamp(fold)
-            check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
-            check_acknowledged(tp, stamp, acknowledged, self.rebuild)
-            await self.origins.write(tp)
-            self.folds[tp] = fold
-            await self.owned(tp)
-            self._recovering.pop(tp, None)
-            self._settle()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self.fail(error)
-
-    async def read_back(self, tp: TP) -> Fold:
-        """Recover the fold of a partition, and say how long that took."""
-        began = self.wiring.clock.now_ms()
-        with collector_still():
-            fold = await self.recover(tp)
-        seconds = (self.wiring.clock.now_ms() - began) / 1000
-        self.telemetry.tell(StateRestored(tp.topic, tp.partition, self.stamp(fold), seconds))
-        return fold
-
-    def _settle(self) -> None:
-        self.health.clear("rebalancing")
-        self.health.clear("starting")
-        if self._recovering:
-            self.health.block("recovering", f"{len(self._recovering)} partitions are being read back")
-        else:
-            self.health.clear("recovering")
 
     def alert(self, what: str, text: str, *, on: bool, subject: str = "") -> None:
         """Tell the people on call that something is wrong with this stage, or well again."""
@@ -326,6 +153,7 @@ class Stage(ABC, Generic[Fold]):
     async def stop(self) -> None:
         """Write and acknowledge what has been folded, then leave the group."""
         self._stopping = True
+        await self._end_recoveries()
         await self.write()
         for task in self._tasks:
             task.cancel()

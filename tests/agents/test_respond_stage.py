@@ -107,6 +107,26 @@ async def test_a_notice_goes_out_after_its_state_is_confirmed_and_acknowledged(b
     assert bench.consumer.committed == {INBOX: 2}
 
 
+async def test_a_notice_that_is_made_while_the_stage_stops_is_left_to_the_next_owner(bench: Bench) -> None:
+    dispatcher = bench.dispatchers[0]
+    stopping, going_on = asyncio.Event(), asyncio.Event()
+
+    async def stop(deadline_s: float = 5.0) -> int:
+        stopping.set()
+        await going_on.wait()
+        return 0
+
+    dispatcher.stop = stop
+    ending = asyncio.create_task(bench.stage.stop())
+    await stopping.wait()
+    await bench.receive(CatalogueRecord(catalogue=bench.catalogue), red())
+    going_on.set()
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    assert dispatcher.notices == []
+    assert len(bench.fold.pending()) == 1
+
+
 async def test_nothing_goes_out_when_the_state_is_not_confirmed(bench: Bench) -> None:
     bench.producer.hold = True
     bench.stage.sender._timeout_s = 0.05

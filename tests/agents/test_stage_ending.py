@@ -92,6 +92,41 @@ async def test_each_stage_watches_its_logs_its_changelogs_and_the_inbox(bench: B
     assert "--incidents" not in watched["planwatch.sales.v1"]
 
 
+class Group:
+    """A Faust app that can be left, and has a generation."""
+
+    consumer_generation_id = 1
+
+    def __init__(self, bench: Bench) -> None:
+        self.consumer = bench.consumer
+
+    async def stop(self) -> None:
+        """Leave."""
+
+
+async def test_a_recovery_that_is_under_way_is_broken_off(bench: Bench) -> None:
+    begun = asyncio.Event()
+
+    async def recover(tp: object) -> object:
+        begun.set()
+        return await asyncio.Event().wait()
+
+    bench.stage.recover, bench.stage.app = recover, Group(bench)
+    bench.stage.folds.clear()
+    await bench.stage._on_assigned({SALES})
+    await begun.wait()
+    await asyncio.wait_for(bench.stage.stop(), timeout=5)
+    assert (bench.exits, bench.stage.folds, bench.stage._recovering) == ([], {}, {})
+
+
+async def test_who_is_told_to_stop_begins_with_no_partition(bench: Bench) -> None:
+    bench.stage.app = Group(bench)
+    await bench.stage.stop()
+    bench.stage.folds.clear()
+    await bench.stage._on_assigned({SALES})
+    assert bench.stage._recovering == {}
+
+
 async def test_a_group_that_cannot_be_left_holds_nobody_up(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
