@@ -1,4 +1,4 @@
-"""How a stage comes to its partitions and loses them: recovery before the first record, nothing after the end.
+"""How a stage comes to its partitions and loses them: recovery before the first record, nothing after.
 
 A partition that a stage is given is recovered from its changelog before the first record is folded; one that
 it kept through a rebalance (no generation in between) goes on as it is.
