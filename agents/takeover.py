@@ -91,8 +91,7 @@ class Takeover(ABC, Generic[Fold]):
     async def _on_batch(self, message: Any) -> None:
         tp: TP = message.tp
         try:
-            task = self._recovering.get(tp)
-            if task is not None:
+            while (task := self._recovering.get(tp)) is not None and not task.done():
                 await asyncio.wait([task])
             if self._stopping or message.generation_id != self.app.consumer_generation_id:
                 return
@@ -205,7 +204,11 @@ class Takeover(ABC, Generic[Fold]):
             self._recovering.pop(tp, None)
             self._settle()
         except asyncio.CancelledError:
-            raise
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # nobody told us: it was a request of the client's, which it broke off with a connection
+            self._recovering[tp] = asyncio.create_task(self._recover(tp, had=False))
         except BaseException as error:
             self.fail(error)
 

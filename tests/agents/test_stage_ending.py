@@ -98,7 +98,7 @@ class Group:
     consumer_generation_id = 1
 
     def __init__(self, bench: Bench) -> None:
-        self.consumer = bench.consumer
+        self.consumer, self.producer = bench.consumer, bench.producer
 
     async def stop(self) -> None:
         """Leave."""
@@ -117,6 +117,28 @@ async def test_a_recovery_that_is_under_way_is_broken_off(bench: Bench) -> None:
     await begun.wait()
     await asyncio.wait_for(bench.stage.stop(), timeout=5)
     assert (bench.exits, bench.stage.folds, bench.stage._recovering) == ([], {}, {})
+
+
+async def test_a_recovery_whose_request_the_client_broke_off_begins_anew(bench: Bench) -> None:
+    asked = []
+
+    async def acknowledged(tp: object) -> int | None:
+        asked.append(tp)
+        if len(asked) == 1:
+            raise asyncio.CancelledError
+        return None
+
+    async def recover(tp: object) -> object:
+        return bench.fold
+
+    bench.consumer.acknowledged, bench.stage.recover, bench.stage.app = acknowledged, recover, Group(bench)
+    bench.consumer.ends_known[SALES] = 100
+    bench.stage.folds.clear()
+    await bench.stage._on_assigned({SALES})
+    while bench.stage._recovering and not bench.exits:
+        await asyncio.sleep(0)
+    assert (asked, bench.exits) == ([SALES, SALES], [])
+    assert bench.stage.folds == {SALES: bench.fold}
 
 
 async def test_who_is_told_to_stop_begins_with_no_partition(bench: Bench) -> None:
