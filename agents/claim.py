@@ -33,9 +33,7 @@ async def claim(stage: "Stage[Any]", tp: TP) -> Claim:
     if place.offset < 0:
         raise StateError(f"the broker did not tell where a record of {changelog} is", remedy="start again")
     acknowledged = await stage.consumer.acknowledged(tp) or 0
-    taken = await stage.consumer.commit_offsets({tp: acknowledged})
-    stage.watch.acknowledged(taken=taken)
-    if not taken:
+    if not await stage.consumer.commit_offsets({tp: acknowledged}):
         await overtaken(stage)
     return Claim(place.offset, acknowledged)
 
@@ -43,5 +41,5 @@ async def claim(stage: "Stage[Any]", tp: TP) -> Claim:
 async def overtaken(stage: "Stage[Any]") -> NoReturn:
     """Wait for the next assignment, which ends the recovery; where none comes, the watch ends the process."""
     stage.watch.acknowledged(taken=False)
-    while True:
-        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")

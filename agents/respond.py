@@ -15,7 +15,7 @@ from agents.claim import claim, overtaken
 from agents.stage import Stage
 from schemas.base import scope_text
 from schemas.incident import Reason
-from schemas.records import Receipt, SelfAlert, Tick
+from schemas.records import Notice, Receipt, SelfAlert, Tick
 from schemas.tier import NONE
 from streams.app import Wiring
 from streams.channels.dispatch import Dispatcher
@@ -52,6 +52,8 @@ class RespondStage(Stage[Response]):
         self._counts: dict[str, int] = {}
         self._states: dict[str, str] = {}
         self._unacknowledged = False
+        #: the end of the log when it was taken over; None once it has been folded up to there
+        self._replay_until: int | None = None
         self._writing = asyncio.Lock()
 
     def inputs(self) -> tuple[str, ...]:
@@ -78,13 +80,13 @@ class RespondStage(Stage[Response]):
         return fold
 
     async def owned(self, tp: TP) -> None:
-        """Put our catalogue into the log if the fold has another one; send again what has no receipt."""
+        """Put our catalogue into the log if the fold has another one; what has no receipt is sent again."""
         fold = self.folds[tp]
         await self.put_catalogue(self.names.inbox, fold.catalogue)
         dispatcher = self.dispatcher = self._new_dispatcher()
         dispatcher.on_receipt, dispatcher.on_alert = self._on_receipt, self._on_alert
-        for notice in fold.pending():
-            await dispatcher.submit(notice)
+        self._replay_until = (await self.consumer.ends(tp))[tp]
+        await self._submit(fold, [])
 
     async def lost(self, tp: TP) -> None:
         """Stop sending at once: the next owner sends what has no receipt."""
@@ -103,10 +105,21 @@ class RespondStage(Stage[Response]):
             self._tell_what_changed(fold)
             await self._commit(tp, fold)
             notices = fold.take()
-        dispatcher = self.dispatcher
-        if dispatcher is not None and not self._stopping:
-            for notice in notices:
-                await dispatcher.submit(notice)
+        await self._submit(fold, notices)
+
+    async def _submit(self, fold: Response, notices: list[Notice]) -> None:
+        """Let notices go; where the log is still read as far as it went at the takeover, nothing goes yet.
+
+        Receipts may lie there. Then all that waits goes in its order.
+        """
+        if self._replay_until is not None:
+            unsafe = fold.changed or self._unacknowledged
+            if fold.version + 1 < self._replay_until or unsafe:
+                return
+            self._replay_until, notices = None, fold.pending()
+        for notice in notices:
+            if self.dispatcher is not None:
+                await self.dispatcher.submit(notice)
 
     def _tell_what_changed(self, fold: Response) -> None:
         """Log and count what became of incidents, and what was not told, since the last poll."""
@@ -198,10 +211,13 @@ class RespondStage(Stage[Response]):
             self.health.clear("outbox_full")
 
     async def stop(self) -> None:
-        """Finish what is being sent within its time, then leave; what comes meanwhile is the next owner's."""
-        self._stopping = True
-        if self.dispatcher is not None:
-            await self.dispatcher.stop()
+        """Finish what is being sent within its time, then leave.
+
+        Meanwhile receipts are folded, and notices that are made are left to the next owner.
+        """
+        while (dispatcher := self.dispatcher) is not None:
+            self.dispatcher = None
+            await dispatcher.stop()
         await super().stop()
 
     def fold(self) -> Response | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 from faust.types import TP
 
 from agents.bounds import REBUILD, check_acknowledged, check_end
-from schemas.errors import StateError
+from schemas.errors import BrokerError, StateError
 from streams.app import StageApp, Wiring
 from streams.settings import Settings
 from streams.state import collector_still
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agents.watch import Watch
 
 Fold = TypeVar("Fold")
+#: how often a recovery is begun that the client breaks off
+_ATTEMPTS = 5
 
 
 class Takeover(ABC, Generic[Fold]):
@@ -186,31 +188,42 @@ class Takeover(ABC, Generic[Fold]):
             if self.folds.pop(tp, None) is not None:
                 await self.lost(tp)
 
-    async def _recover(self, tp: TP, *, had: bool) -> None:
+    async def _recover(self, tp: TP, *, had: bool, attempt: int = 1) -> None:
         try:
-            if had:
-                await self.lost(tp)
-            if self._looking is not None:  # which topics these are is known before any of them is read
-                await asyncio.wait([self._looking])
-            # asked for before the state is read, which is then not behind it, whoever goes on meanwhile
-            acknowledged = await self.consumer.acknowledged(tp)
-            fold = await self.read_back(tp)
-            stamp = self.stamp(fold)
-            check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
-            check_acknowledged(tp, stamp, acknowledged, self.rebuild)
-            await self.origins.write(tp)
-            self.folds[tp] = fold
-            await self.owned(tp)
-            self._recovering.pop(tp, None)
-            self._settle()
+            await self._take_over(tp, had=had)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # nobody told us: it was a request of the client's, which it broke off with a connection
-            self._recovering[tp] = asyncio.create_task(self._recover(tp, had=False))
+            self._begin_anew(tp, attempt)
         except BaseException as error:
             self.fail(error)
+
+    async def _take_over(self, tp: TP, *, had: bool) -> None:
+        if had:
+            await self.lost(tp)
+        if self._looking is not None:  # which topics these are is known before any of them is read
+            await asyncio.wait([self._looking])
+        # asked for before the state is read, which is then not behind it, whoever goes on meanwhile
+        acknowledged = await self.consumer.acknowledged(tp)
+        fold = await self.read_back(tp)
+        stamp = self.stamp(fold)
+        check_end(tp, stamp, (await self.consumer.ends(tp))[tp], self.rebuild)
+        check_acknowledged(tp, stamp, acknowledged, self.rebuild)
+        await self.origins.write(tp)
+        self.folds[tp] = fold
+        await self.owned(tp)
+        self._recovering.pop(tp, None)
+        self._settle()
+
+    def _begin_anew(self, tp: TP, attempt: int) -> None:
+        """Nobody ended a recovery: it waited for a request of the client's, which broke that off."""
+        if attempt < _ATTEMPTS:
+            again = self._recover(tp, had=False, attempt=attempt + 1)
+            self._recovering[tp] = asyncio.create_task(again)
+            return
+        what = f"{tp.topic}/{tp.partition} cannot be taken over: the client broke off {attempt} times"
+        self.fail(BrokerError(what, remedy="look at the broker; it is safe to start again"))
 
     async def read_back(self, tp: TP) -> Fold:
         """Recover the fold of a partition, and say how long that took."""

@@ -127,6 +127,30 @@ async def test_a_notice_that_is_made_while_the_stage_stops_is_left_to_the_next_o
     assert len(bench.fold.pending()) == 1
 
 
+async def test_after_a_takeover_only_what_has_no_receipt_in_the_log_is_sent_again(bench: Bench) -> None:
+    await bench.receive(CatalogueRecord(catalogue=bench.catalogue), red())
+    (notice,) = bench.fold.pending()
+    bench.consumer.ends_known[INBOX] = bench.offset + 2
+    await bench.stage.owned(INBOX)
+    dispatcher = bench.dispatchers[-1]
+    await bench.receive(Tick())
+    assert dispatcher.notices == []
+    await bench.receive(Receipt(notice=notice.id, outcome="sent", detail=""))
+    assert dispatcher.notices == []
+
+
+async def test_after_a_takeover_what_waits_goes_in_its_order_once_the_log_has_been_read(bench: Bench) -> None:
+    await bench.receive(CatalogueRecord(catalogue=bench.catalogue), red())
+    bench.consumer.ends_known[INBOX] = bench.offset + 2
+    await bench.stage.owned(INBOX)
+    dispatcher = bench.dispatchers[-1]
+    await bench.receive(red().model_copy(update={"scope": {"region": "West"}}))
+    assert dispatcher.notices == []
+    await bench.receive(Tick())
+    assert dispatcher.notices == bench.fold.pending()
+    assert len(dispatcher.notices) == 2
+
+
 async def test_nothing_goes_out_when_the_state_is_not_confirmed(bench: Bench) -> None:
     bench.producer.hold = True
     bench.stage.sender._timeout_s = 0.05

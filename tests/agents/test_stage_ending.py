@@ -141,6 +141,24 @@ async def test_a_recovery_whose_request_the_client_broke_off_begins_anew(bench: 
     assert bench.stage.folds == {SALES: bench.fold}
 
 
+async def test_a_recovery_that_the_client_breaks_off_again_and_again_ends_the_stage(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def acknowledged(tp: object) -> int | None:
+        raise asyncio.CancelledError
+
+    bench.consumer.acknowledged, bench.stage.app = acknowledged, Group(bench)
+    bench.stage.folds.clear()
+    await bench.stage._on_assigned({SALES})
+    while not bench.exits:
+        await asyncio.sleep(0)
+    assert bench.exits == [4]
+    assert (
+        "the client broke off 5 times — look at the broker; it is safe to start again"
+        in capsys.readouterr().err
+    )
+
+
 async def test_who_is_told_to_stop_begins_with_no_partition(bench: Bench) -> None:
     bench.stage.app = Group(bench)
     await bench.stage.stop()
