@@ -16,7 +16,7 @@ from schemas.period import MINUTE_MS
 from schemas.records import Counts, Ledger
 from schemas.refusal import RefusalReason
 from streams.cells.fold import compile_fold, compile_leaf
-from streams.cells.layout import Cell, layout_of
+from streams.cells.layout import Cell, Leaf, layout_of
 from streams.engine.measure_basis import Basis, Limits
 from streams.engine.measure_former import FormerPages
 from streams.engine.measure_ids import SeenIds
@@ -187,9 +187,10 @@ class SourceFold:
                 expired += 1
                 continue
             dimensions = event.get("dimensions", _NONE)
-            place = pane.places.get(leaf_of(dimensions))
+            leaf = leaf_of(dimensions)
+            place = pane.places.get(leaf)
             if place is None or offset <= self._replayed:
-                place = self._place(pane, dimensions, offset)
+                place = self._place(pane, leaf, dimensions, offset)
             cell, page = place
             if offset > page.stamp:
                 folds[event["kind"]](event, cell, arrived - at if arrived > at else 0)
@@ -199,10 +200,12 @@ class SourceFold:
         self._watermark_ms = watermark_ms
         return late, expired
 
-    def _place(self, pane: Pane, dimensions: Mapping[str, str | None], offset: int) -> tuple[Cell, LivePage]:
+    def _place(
+        self, pane: Pane, leaf: Leaf, dimensions: Mapping[str, str | None], offset: int
+    ) -> tuple[Cell, LivePage]:
         """Where an event counts whose leaf is new in its pane, or that may have been counted before a
         crash."""
-        leaf = self._values.admit(self._leaf_of(dimensions), offset)
+        leaf = self._values.admit(leaf, offset)
         former = self._former.page_with(pane.key, dimensions, offset)
         return ([], former) if former is not None else self._panes.place(pane, leaf, offset)
 

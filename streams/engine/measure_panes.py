@@ -184,6 +184,16 @@ class Panes:
         found = pane.find(leaf)
         if found is not None:
             return found
+        page = pane.pages.get(pane.full)
+        if page is None or not self._has_room(page, offset):
+            page = self._page_with_room(pane, offset)
+        cell = page.cells[leaf] = list(self._layout.empty)
+        page.size += 1
+        pane.places[leaf] = found = cell, page
+        return found
+
+    def _page_with_room(self, pane: Pane, offset: int) -> LivePage:
+        """The first page of a pane that has room, or a new one."""
         while pane.full in pane.pages and pane.pages[pane.full].size >= self._room:
             pane.full += 1
         numbers = count(pane.full)
@@ -194,10 +204,7 @@ class Panes:
             key = PageKey(*self._source, self._layout.id, grain, start, known, number)
             page = LivePage(key, offset)
             pane.add(page)
-        cell = page.cells[leaf] = list(self._layout.empty)
-        page.size += 1
-        pane.places[leaf] = cell, page
-        return cell, page
+        return page
 
     def _has_room(self, page: LivePage, offset: int) -> bool:
         return page.size < self._room and page.stamp < offset

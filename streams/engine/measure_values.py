@@ -40,6 +40,8 @@ class DimensionValues:
     def __init__(self, dimensions: Iterable[Dimension]) -> None:
         self._limits = [(dimension.id, dimension.limit * SHARE) for dimension in dimensions]
         self._admitted: dict[str, dict[str, int]] = {name: {} for name, _ in self._limits}
+        #: the same in their order, to look at quickly
+        self._in_order = list(self._admitted.values())
         self._unstored: list[Value] = []
         #: events that went to `other` for want of room
         self.other = 0
@@ -53,6 +55,12 @@ class DimensionValues:
 
     def admit(self, leaf: Leaf, offset: int) -> Leaf:
         """The leaf under which an event counts; its values are admitted while there is room."""
+        for admitted, value in zip(self._in_order, leaf, strict=True):
+            if value not in admitted:
+                return self._admit(leaf, offset)
+        return leaf
+
+    def _admit(self, leaf: Leaf, offset: int) -> Leaf:
         for (name, limit), value in zip(self._limits, leaf, strict=True):
             admitted = self._admitted[name]
             if value not in admitted and value not in _ALWAYS and len(admitted) < limit:
