@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import importlib
 import logging
 import os
@@ -25,7 +26,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def preload() -> None:
-    """Import what all stages need, so that forked stages share it in memory."""
+    """Import what all stages need; forked stages share it in memory, also when they look for garbage."""
     for module in (
         "agents.measure",
         "agents.evaluate",
@@ -34,6 +35,7 @@ def preload() -> None:
         "streams.channels.dispatch",
     ):
         importlib.import_module(module)
+    gc.freeze()
 
 
 def end_with_parent(parent: int) -> None:
@@ -75,6 +77,7 @@ async def _run(name: str, settings: Settings) -> None:
         loop.add_signal_handler(number, _told_to_stop, name, ended)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD)
     parts = await assemble(name, settings)
+    gc.freeze()  # what is there now stays: no search for garbage need look at it again
     stage = parts.stage
     assert stage is not None
     starting = asyncio.create_task(stage.start())
