@@ -10,11 +10,10 @@ from typing import Any
 
 from agents.ownership import Ownership
 from agents.stage import Stage
-from streams.app import Wiring, wire
+from streams.app import Wiring
 from streams.exporters import Deps, Exporters, Snapshot, make_exporters
 from streams.exporters.prometheus import IncidentsCollector, LedgersCollector
 from streams.notes import leave_note
-from streams.settings import Settings
 from streams.telemetry import Health, Telemetry, setup_logging
 from streams.web import StagePage
 
@@ -25,13 +24,13 @@ ROUTES = {"measure": (), "evaluate": ("/figures",), "respond": ("/incidents",)}
 class Parts:
     """What one stage process consists of."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        self.wiring: Wiring = wire(settings)
+    def __init__(self, name: str, wiring: Wiring) -> None:
+        self.wiring = wiring
         self.telemetry = Telemetry(name)
         self.health = Health(["starting"])
         self.exporters: Exporters | None = None
         self.stage: Stage[Any] | None = None
-        web = settings.web
+        web = wiring.settings.web
         port = {"measure": web.measure_port, "evaluate": web.evaluate_port, "respond": web.respond_port}[name]
         self.page = StagePage(web.host, port, self.telemetry, health=self.health, status=self._status)
 
@@ -48,12 +47,13 @@ class Parts:
         return state
 
 
-async def assemble(name: str, settings: Settings) -> Parts:
+async def assemble(name: str, wiring: Wiring) -> Parts:
     """The parts of a stage, its page listening, its exporters started, itself not yet."""
+    settings = wiring.settings
     setup_logging(name, settings.log_level, [settings.influx.token.get_secret_value()])
     for library in ("streams.app", "streams.transport"):
         logging.getLogger(library).setLevel(logging.WARNING)  # Faust's services log under our modules' names
-    parts = Parts(name, settings)
+    parts = Parts(name, wiring)
     for path in ROUTES[name]:
         parts.page.add_json(path, partial(parts.answer, path))
     await parts.page.start()

@@ -10,13 +10,15 @@ import signal
 import sys
 import threading
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from agents.ending import explained, say
 from schemas import __version__
 from streams.notes import remove_note
-from streams.settings import Settings
 from streams.telemetry.happenings import WorkerStarted, WorkerStopping
+
+if TYPE_CHECKING:
+    from streams.app import Wiring
 
 #: SIGTERM: what is not finished by then is finished by the next owner from the log
 _STOP_S = 9.5
@@ -46,17 +48,17 @@ def end_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-def run_stage(name: str, settings: Settings) -> NoReturn:
+def run_stage(name: str, wiring: "Wiring") -> NoReturn:
     """Run a stage until it is told to stop, and end the process."""
-    asyncio.run(_run_and_end(name, settings))
+    asyncio.run(_run_and_end(name, wiring))
     raise AssertionError("unreachable")
 
 
-async def _run_and_end(name: str, settings: Settings) -> NoReturn:
+async def _run_and_end(name: str, wiring: "Wiring") -> NoReturn:
     """Nothing is waited for at the end: a library that is still starting may wait long for a broker."""
     code = 0
     try:
-        await _run(name, settings)
+        await _run(name, wiring)
     except BaseException as error:
         known = explained(error)
         say(name, known)
@@ -67,7 +69,7 @@ async def _run_and_end(name: str, settings: Settings) -> NoReturn:
     os._exit(code)
 
 
-async def _run(name: str, settings: Settings) -> None:
+async def _run(name: str, wiring: "Wiring") -> None:
     from agents.assemble import assemble
 
     threading.excepthook = _one_line
@@ -76,7 +78,7 @@ async def _run(name: str, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _told_to_stop, name, ended)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD)
-    parts = await assemble(name, settings)
+    parts = await assemble(name, wiring)
     gc.freeze()  # what is there now stays: no search for garbage need look at it again
     stage = parts.stage
     assert stage is not None
@@ -85,7 +87,7 @@ async def _run(name: str, settings: Settings) -> None:
     await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
     address = parts.page.address
     if ended.is_set() and not starting.done():
-        remove_note(settings.data_dir, name, address)
+        remove_note(wiring.settings.data_dir, name, address)
         return
     await starting
     parts.telemetry.tell(WorkerStarted(__version__, address))
@@ -93,7 +95,7 @@ async def _run(name: str, settings: Settings) -> None:
     parts.telemetry.tell(WorkerStopping("told to stop"))
     await stage.stop()
     await parts.page.stop()
-    remove_note(settings.data_dir, name, address)
+    remove_note(wiring.settings.data_dir, name, address)
 
 
 def _one_line(failed: threading.ExceptHookArgs) -> None:

@@ -12,7 +12,6 @@ import faust
 from faust.app.base import BootStrategy
 
 from schemas.catalogue import Catalogue
-from streams.catalogue import default_folder, load_catalogue
 from streams.clock import Clock, WallClock
 from streams.settings import Settings
 from streams.topics import Names
@@ -52,11 +51,6 @@ class Wiring:
     def new_owner(self) -> str:
         """An id that no other ownership of a partition ever had, of this process or another."""
         return secrets.token_hex(4)
-
-
-def wire(settings: Settings) -> Wiring:
-    """The wiring of a live worker; CatalogueError lists everything that is wrong with the catalogue."""
-    return Wiring(settings, load_catalogue(settings.catalogue or default_folder()))
 
 
 def make_app(settings: Settings, stage: str, port: int) -> StageApp:

@@ -33,17 +33,17 @@ class FetchPace:
 
     The client has one request at a time under way to a broker. Whatever else is asked, an end, a beginning,
     or the records of a partition that has some, waits behind a fetch of partitions that have none. So waits
-    are short while partitions are taken over, and where one of several has records; else long, which costs
-    an idle process nothing. Times are in seconds of any one clock.
+    are shortest while partitions are taken over, when much is asked one after the other; short where one of
+    several has records; else long, which costs an idle process nothing. Times are in seconds of one clock.
 
     >>> pace = FetchPace(0)
     >>> [pace.wait_ms(now_s, heard=now_s == 60, partitions=2) for now_s in (1, 59, 60, 60.5, 62)]
-    [100, 1500, 100, 100, 1500]
+    [20, 1500, 100, 100, 1500]
     >>> pace.wait_ms(70, heard=True, partitions=1)
     1500
     """
 
-    SHORT_MS, LONG_MS = 100, 1500
+    SHORTEST_MS, SHORT_MS, LONG_MS = 20, 100, 1500
     _BEGINNING_S, _BUSY_S = 10.0, 1.0
 
     def __init__(self, now_s: float) -> None:
@@ -57,8 +57,9 @@ class FetchPace:
     def wait_ms(self, now_s: float, *, heard: bool, partitions: int) -> int:
         """For the next fetches; `heard`: the last poll brought records."""
         self._heard_s = now_s if heard else self._heard_s
-        busy = partitions > 1 and now_s - self._heard_s < self._BUSY_S
-        return self.SHORT_MS if busy or now_s - self._begun_s < self._BEGINNING_S else self.LONG_MS
+        if now_s - self._begun_s < self._BEGINNING_S:
+            return self.SHORTEST_MS
+        return self.SHORT_MS if partitions > 1 and now_s - self._heard_s < self._BUSY_S else self.LONG_MS
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -70,7 +71,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FetchPace.SHORT_MS
+        consumer._fetch_max_wait_ms = FetchPace.SHORTEST_MS
         return consumer
 
 

@@ -44,21 +44,22 @@ def command(
     """
     from agents.process import TOLD, end_with_parent, preload, run_stage
     from streams.admin import check_topics
-    from streams.app import STAGES
+    from streams.app import STAGES, Wiring
     from streams.catalogue import default_folder, load_catalogue
     from streams.cli._folder import channel_kinds
     from streams.settings import load_settings
 
     settings = load_settings()
-    load_catalogue(settings.catalogue or default_folder(), channel_kinds())
+    catalogue = load_catalogue(settings.catalogue or default_folder(), channel_kinds())
     check_topics(settings)
+    wiring = Wiring(settings, catalogue)
     if stage is not None:
-        run_stage(stage.value, settings)
+        run_stage(stage.value, wiring)
     parent = os.getpid()
 
     def run(name: str) -> None:
         end_with_parent(parent)
-        run_stage(name, settings)
+        run_stage(name, wiring)
 
     preload()
     signal.pthread_sigmask(signal.SIG_BLOCK, TOLD)
