@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import faust
 from faust.app.base import BootStrategy
+from faust.tables import TableManager
 
 from schemas.catalogue import Catalogue
 from streams.clock import Clock, WallClock
@@ -25,6 +26,15 @@ class _Boot(BootStrategy):
 
     enable_web = False
     enable_sensors = False
+
+
+class _NoTables(TableManager):
+    """Faust waits a second for tables to be declared; there are none: state is in changelogs of our own."""
+
+    async def on_start(self) -> None:
+        """Begin at once."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class StageApp(faust.App):
@@ -63,6 +73,7 @@ def make_app(settings: Settings, stage: str, port: int) -> StageApp:
         datadir=tempfile.gettempdir(),
         autodiscover=False,
         web_enabled=False,
+        TableManager=_NoTables,
         topic_disable_leader=True,
         topic_allow_declare=False,
         stream_wait_empty=False,
