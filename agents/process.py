@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import gc
 import importlib
 import logging
 import os
@@ -13,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from agents.ending import explained, say
+from agents.memory import keep_small, settle
 from schemas import __version__
 from streams.notes import remove_note
 from streams.telemetry.happenings import WorkerStarted, WorkerStopping
@@ -37,7 +37,7 @@ def preload() -> None:
         "streams.channels.dispatch",
     ):
         importlib.import_module(module)
-    gc.freeze()
+    settle()
 
 
 def end_with_parent(parent: int) -> None:
@@ -50,6 +50,7 @@ def end_with_parent(parent: int) -> None:
 
 def run_stage(name: str, wiring: "Wiring") -> NoReturn:
     """Run a stage until it is told to stop, and end the process."""
+    keep_small()
     asyncio.run(_run_and_end(name, wiring))
     raise AssertionError("unreachable")
 
@@ -79,7 +80,7 @@ async def _run(name: str, wiring: "Wiring") -> None:
         loop.add_signal_handler(number, _told_to_stop, name, ended)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD)
     parts = await assemble(name, wiring)
-    gc.freeze()  # what is there now stays: no search for garbage need look at it again
+    settle()
     stage = parts.stage
     assert stage is not None
     starting = asyncio.create_task(stage.start())

@@ -124,7 +124,7 @@ def scaled(value: Any, digits: int) -> int:
     return _exact(_decimal(repr(value)), digits)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _scaled_text(text: str, digits: int) -> int:
     """Few prices are read often."""
     if not _NUMBER.fullmatch(text):
