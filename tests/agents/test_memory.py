@@ -8,7 +8,7 @@ import pytest
 from tests.servers.planwatch import REPOSITORY
 
 _MB = 1 << 20
-#: a block twice: the first time it is asked of the system, the second time, unless told otherwise, of the heap
+#: a block twice: the first time it is asked of the system, the second time, left alone, of the heap
 _PROGRAM = f"""
 import ctypes
 from agents.memory import keep_small
