@@ -111,21 +111,21 @@ def join_and_leave(installation: Installation, rng: Random) -> str:
 
 def kill_leader_of_source(installation: Installation, rng: Random) -> str:
     """kill -9 of the broker that leads a source partition; back after a while."""
-    topic = rng.choice(installation.inputs)
+    topic = rng.choice(installation.logs.inputs)
     return _lose_broker(
-        installation, installation.leader(topic, rng.randrange(installation.shape.partitions))
+        installation, installation.logs.leader(topic, rng.randrange(installation.shape.partitions))
     )
 
 
 def kill_leader_of_changelog(installation: Installation, rng: Random) -> str:
     """kill -9 of the broker that leads a changelog partition."""
-    topic, partition = installation.changelog(rng.choice(STAGES))
-    return _lose_broker(installation, installation.leader(topic, partition))
+    topic, partition = installation.logs.changelog(rng.choice(STAGES))
+    return _lose_broker(installation, installation.logs.leader(topic, partition))
 
 
 def kill_controller(installation: Installation, _: Random) -> str:
     """kill -9 of the broker that is the active controller."""
-    return _lose_broker(installation, installation.controller())
+    return _lose_broker(installation, installation.logs.controller())
 
 
 def _lose_broker(installation: Installation, number: int) -> str:

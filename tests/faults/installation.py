@@ -16,9 +16,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
-
+from tests.faults.logs import Logs
 from tests.faults.moments import VARIABLE
 from tests.faults.poison import TOO_LARGE
 from tests.faults.sinks import BUCKET, FINAL, SECRET, TOKEN, Sinks
@@ -32,13 +30,6 @@ CATALOGUE = Path(__file__).parent / "catalogue"
 SESSION_S = 3.0
 #: MB of the disk that a host's points may wait on: a day of them while sinks are ill may pass in some minutes
 _DISK_MB = 64
-#: small segments and eager cleaning: what compaction may do, it does during the run
-_CHURN = {"segment.bytes": "1048576", "segment.ms": "2000", "min.cleanable.dirty.ratio": "0.01"}
-#: seconds for which a broker keeps the tombstones of a log, in a day of its own time; and at least
-_TOMBSTONES_S, _TOMBSTONES_AT_LEAST_S = 86_400, 60
-
-#: events are kept whatever their time, and may bear one that lies ahead of the broker's clock
-_EVENTS = {"retention.ms": "-1", "message.timestamp.after.max.ms": "9223372036854775807"}
 
 
 class Shape(NamedTuple):
@@ -79,6 +70,7 @@ class Installation:
         self.proxy = Toxiproxy()
         self._has_own_kafka = kafka is None
         self.kafka = kafka or KafkaCluster(shape.brokers)
+        self.logs = Logs(self.kafka, prefix, shape.partitions)
         self.sinks = Sinks()
         self.catalogue = folder / "catalogue"
         self.stages: dict[tuple[str, str], Stage] = {}
@@ -102,11 +94,6 @@ class Installation:
     def moment(self, host: str) -> Path:
         """The file in which a host's measure is told when to be struck."""
         return self.folder / f"{host}.moment"
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The input topics."""
-        return tuple(f"{self.prefix}.{name}" for name in ("sales.v1", "feedback.v1", "sentiment.v1"))
 
     def __enter__(self) -> Self:
         try:
@@ -132,7 +119,7 @@ class Installation:
                 self._mount(disk)
             self._envs[host] = self._environment(doors[host]) | {VARIABLE: str(self.moment(host))}
         self.command("topics", "apply")
-        self._churn()
+        self.logs.churn(shape.haste)
         stack.callback(self._stop_stages)
         for host in shape.hosts:
             for name in shape.stages:
@@ -178,22 +165,6 @@ class Installation:
         done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"planwatch {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
-
-    def _churn(self) -> None:
-        """Let the broker compact changelogs as eagerly as it can; keep events whatever their time."""
-        kept_s = max(_TOMBSTONES_S / self.shape.haste, _TOMBSTONES_AT_LEAST_S)
-        churn = _CHURN | {"delete.retention.ms": str(round(kept_s * 1000))}
-        wanted = [
-            ConfigResource(
-                ConfigResourceType.TOPIC, name, configs=churn if name.endswith("-changelog") else _EVENTS
-            )
-            for name in self.topics()
-        ]
-        self._ask(lambda admin: admin.alter_configs(wanted))
-
-    def topics(self) -> list[str]:
-        """Every topic of the installation."""
-        return [name for name in self._ask(lambda admin: admin.list_topics()) if name.startswith(self.prefix)]
 
     def _mount(self, disk: Path) -> None:
         options = ["-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs"]
@@ -293,46 +264,6 @@ class Installation:
         self.sinks.mode[sink] = mode
         if mode in FINAL.get(sink, ()):
             self.final.add(sink)
-
-    def leader(self, topic: str, partition: int) -> int:
-        """The broker that leads a partition."""
-        parts = self._ask(lambda admin: admin.describe_topics([topic])[0]["partitions"])
-        return next(int(part["leader_id"]) for part in parts if part["partition_index"] == partition)
-
-    def changelog(self, stage: str) -> tuple[str, int]:
-        """A changelog partition of a stage."""
-        table = {"measure": "sales-v1", "evaluate": "cells-v1", "respond": "inbox-v1"}[stage]
-        return f"{self.prefix}-{stage}-{table}-changelog", 0
-
-    def ends(self) -> dict[tuple[str, int], int]:
-        """The offset that the next record of each source partition will have."""
-        return self._ends_of(
-            [TopicPartition(topic, n) for topic in self.inputs for n in range(self.shape.partitions)]
-        )
-
-    def end_of_cells(self) -> int:
-        """The offset that the next record of the cells topic will have."""
-        (end,) = self._ends_of([TopicPartition(f"{self.prefix}.cells.v1", 0)]).values()
-        return end
-
-    def _ends_of(self, parts: list[TopicPartition]) -> dict[tuple[str, int], int]:
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap.split(","), enable_auto_commit=False)
-        try:
-            return {(part.topic, part.partition): end for part, end in consumer.end_offsets(parts).items()}
-        finally:
-            consumer.close(autocommit=False)
-
-    def controller(self) -> int:
-        """The broker that is the active controller."""
-        quorum = self._ask(lambda admin: admin.describe_metadata_quorum()["topics"][0]["partitions"])
-        return int(quorum[0]["leader_id"])
-
-    def _ask(self, question: Callable[[Any], Any]) -> Any:
-        admin = self.kafka.admin()
-        try:
-            return question(admin)
-        finally:
-            admin.close()
 
     def fill_disk(self, host: str) -> None:
         """Leave no byte free on the host's disk."""

@@ -132,7 +132,7 @@ def _harm(
 
 def _outcome(seen: Seen, diary: Diary, patience_s: float) -> list[str]:
     installation = seen.installation
-    ends = installation.ends()
+    ends = installation.logs.ends()
     try:
         shown = wait_until(
             lambda: settled(installation, seen.load, ends),
@@ -189,7 +189,7 @@ def _judged_up_to(installation: Installation, ends: Ends) -> int | None:
     counted, or what a former owner's points have covered is written again.
     """
     with suppress(OSError):
-        idle, asked = not installation.points_waiting(), installation.end_of_cells()
+        idle, asked = not installation.points_waiting(), installation.logs.end_of_cells()
         evaluate = installation.active("evaluate")
         if not idle or evaluate is None or evaluate[1]["frontier_ms"] is None:
             return None
@@ -204,7 +204,7 @@ def compacted(installation: Installation) -> dict[str, int]:
     """How many records of a changelog partition of each stage compaction has removed."""
     found = {}
     for stage in installation.shape.stages:
-        topic, partition = installation.changelog(stage)
+        topic, partition = installation.logs.changelog(stage)
         records = read(installation.bootstrap, topic)[partition]
         found[stage] = records[-1].offset + 1 - len(records) if records else 0
     return found
@@ -213,7 +213,7 @@ def compacted(installation: Installation) -> dict[str, int]:
 def _keep_topics(installation: Installation, folder: Path) -> None:
     """What lies in the topics, one pickle of records by partition for each."""
     folder.mkdir()
-    for topic in installation.topics():
+    for topic in installation.logs.topics():
         (folder / f"{topic}.pickle").write_bytes(pickle.dumps(read(installation.bootstrap, topic)))
 
 

@@ -39,10 +39,10 @@ class Logs(NamedTuple):
 def logs_of(installation: Installation) -> Logs:
     """Everything that lies in the topics now."""
     boot, prefix = installation.bootstrap, installation.prefix
-    sources = sources_of(boot, installation.inputs)
+    sources = sources_of(boot, installation.logs.inputs)
     dead = [
         letter
-        for topic in installation.inputs
+        for topic in installation.logs.inputs
         for found in read(boot, f"{topic}.dlq").values()
         for letter in found
     ]
@@ -104,7 +104,7 @@ class References:
 
     def __init__(self, installation: Installation) -> None:
         self._pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-        boot, prefix, inputs = installation.bootstrap, installation.prefix, installation.inputs
+        boot, prefix, inputs = installation.bootstrap, installation.prefix, installation.logs.inputs
         self.cells = self._pool.submit(cells_reference, boot, f"{prefix}.cells.v1")
         self.sources = self._pool.submit(sources_reference, boot, inputs, installation.catalogue)
 
