@@ -80,10 +80,15 @@ class Figures:
 
 
 def in_turns(runs: int, *things: Callable[[], Run]) -> list[list[Run]]:
-    """Each thing so many times, one after the other in turns; gives the runs of each."""
+    """Each thing so many times, one after the other in turns; gives the runs of each.
+
+    Each turn begins with another one: none always comes after the same, whatever that leaves the broker to do.
+    """
     found: list[list[Run]] = [[] for _ in things]
-    for _ in range(runs):
-        for thing, kept in zip(things, found, strict=True):
+    pairs = list(zip(things, found, strict=True))
+    for turn in range(runs):
+        first = turn % len(pairs)
+        for thing, kept in pairs[first:] + pairs[:first]:
             kept.append(thing())
     return found
 
