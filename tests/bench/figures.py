@@ -82,7 +82,7 @@ class Figures:
 def in_turns(runs: int, *things: Callable[[], Run]) -> list[list[Run]]:
     """Each thing so many times, one after the other in turns; gives the runs of each.
 
-    Each turn begins with another one: none always comes after the same, whatever that leaves the broker to do.
+    Each turn begins with another one: none always comes after the same, and what that leaves to do.
     """
     found: list[list[Run]] = [[] for _ in things]
     pairs = list(zip(things, found, strict=True))
