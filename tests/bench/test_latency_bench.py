@@ -1,12 +1,15 @@
 """How soon an event is a transition, while events come at a steady rate."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.bench.events import FEW, mixed
 from tests.bench.figures import Figures
-from tests.bench.installation import installed
+from tests.bench.installation import fill, installed, now_ms
 from tests.bench.latencies import first_transitions, histogram, made_at, quantile, stamp_inbox_at_append
+from tests.bench.loading import Place
 from tests.bench.sizes import LATENCY_S
 from tests.bench.steady_producer import SteadyProducer
 from tests.bench.worker_run import wait_acknowledged
@@ -39,20 +42,28 @@ tests:
 """
 
 
-def prepare(installation: Installation) -> None:
-    """Room for a region to each special event, and the rule that waits for its pane's end."""
+#: seconds of events before the load: a rule that waits for closes judges a window once it has all of it
+PAST_S = 4_200
+
+
+def prepare(installation: Installation) -> Counter[Place]:
+    """Room for a region to each special event, the rule that waits for its pane's end, and its window's past.
+
+    Gives how many events of the past each partition holds.
+    """
     dimensions = (installation.catalogue / "dimensions.yaml").read_text("utf-8")
     installation.write("dimensions.yaml", dimensions.replace("limit: 50", "limit: 10000"))
     installation.write(f"rules/{CLOSE}.yaml", CLOSE_RULE)
     stamp_inbox_at_append(installation)
+    return Counter(fill(installation, mixed(PAST_S, FEW, now_ms() - PAST_S * 1000, 1)).sent)
 
 
-def run(installation: Installation, per_s: int) -> None:
+def run(installation: Installation, per_s: int, past: Counter[Place]) -> None:
     """Produce for so long, then wait until every special event whose pane has closed is a transition."""
     with installation.stages():
         producer = SteadyProducer(installation, per_s, LATENCY_S, SPECIALS_PER_S)
         try:
-            sent = producer.sent()
+            sent = past + Counter(producer.sent())
         finally:
             producer.stop()
         wait_acknowledged(installation, sent)
@@ -70,8 +81,8 @@ def test_latency_is_under_a_second(
     per_s: int, kafka: KafkaCluster, topic_prefix: str, tmp_path: Path, figures: Figures
 ) -> None:
     with installed(kafka, topic_prefix, tmp_path) as installation:
-        prepare(installation)
-        run(installation, per_s)
+        past = prepare(installation)
+        run(installation, per_s, past)
         made = made_at(installation)
         updates = first_transitions(installation, UPDATE)
         closes = first_transitions(installation, CLOSE)
