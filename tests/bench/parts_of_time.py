@@ -41,7 +41,7 @@ _COMPILED = "<string>"
 
 
 def part_of(frame: FrameType | None, *, reads: bool) -> str:
-    """The innermost frame that tells; `reads`: the thread is the consumer's, its network is the fetching."""
+    """The innermost frame that tells; `reads`: the thread is the consumer's, whose network and loop fetch."""
     while frame is not None:
         path, function = frame.f_code.co_filename, frame.f_code.co_name
         if path == _COMPILED and function in ("fold", "leaf"):
@@ -52,4 +52,4 @@ def part_of(frame: FrameType | None, *, reads: bool) -> str:
         if "/aiokafka/" in path:
             return "fetch" if reads else "changelog"
         frame = frame.f_back
-    return "other"
+    return "fetch" if reads else "other"
