@@ -20,7 +20,9 @@ from tests.servers.planwatch import Stage
 from tests.servers.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(1800)
-LEAVES = 5_000
+#: an hour each, all cells lie within the disorder, so that measure holds every one of them
+HOURS, DISORDER_H = 200, 399
+LEAVES = max(1, CELLS // HOURS)
 SESSION_S = 3.0
 MINUTE = 60_000
 
@@ -35,19 +37,19 @@ def installation(kafka: KafkaCluster, topic_prefix: str, tmp_path: Path) -> Iter
     """One source partition, a small catalogue with room for all leaves, minutes that stay open for long."""
     settings = {"KAFKA__PARTITIONS": 1, "KAFKA__SESSION_TIMEOUT_S": SESSION_S}
     made = Installation(kafka, topic_prefix, tmp_path, **settings)
-    made.rewrite({"disorder": "399h", "keep_minutes": "400h", "keep_hours": "40d"})
+    made.rewrite({"disorder": f"{DISORDER_H}h", "keep_minutes": "400h", "keep_hours": "40d"})
     for folder, kept in (("kpis", ("orders", "one_star_reviews")), ("rules", ("one_star_review",))):
         for path in (made.catalogue / folder).glob("*.yaml"):
             if path.stem not in kept:
                 path.unlink()
     dimensions = (made.catalogue / "dimensions.yaml").read_text("utf-8")
-    made.write("dimensions.yaml", dimensions.replace("limit: 50", "limit: 1000"))
+    made.write("dimensions.yaml", dimensions.replace("limit: 50", "limit: 5000"))
     yield made
     made.producer.close()
 
 
 async def fill(installation: Installation) -> None:
-    """One order for each cell: an hour apart 5,000 leaves, all of them within the disorder."""
+    """One order for each cell: a leaf after the other, then the same an hour later."""
     producer = AIOKafkaProducer(bootstrap_servers=installation.kafka.bootstrap, max_batch_size=4 << 20)
     await producer.start()
     topic = installation.topic("sales.v1")
