@@ -4,16 +4,24 @@ A setting `kafka.bootstrap` is the environment variable `PLANWATCH_KAFKA__BOOTST
 `SecretStr` and never printed.
 """
 
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import SettingsError
 
 
-class KafkaSettings(BaseModel):
+class _Section(BaseModel):
+    """Settings that belong together; a variable that names none of them is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class KafkaSettings(_Section):
     """The broker and our names on it."""
 
     bootstrap: str = Field(default="127.0.0.1:9092", description="brokers, comma separated")
@@ -35,7 +43,7 @@ class KafkaSettings(BaseModel):
     cells_retention_h: float = Field(default=72.0, gt=0, description="hours that cells and inbox are kept")
 
 
-class MeasureSettings(BaseModel):
+class MeasureSettings(_Section):
     """Stage one."""
 
     flush_ms: int = Field(default=500, ge=50, description="dirty pages are written this often")
@@ -46,13 +54,13 @@ class MeasureSettings(BaseModel):
     value_bytes: int = Field(default=1_000_000, ge=1000, description="a larger event is refused")
 
 
-class EvaluateSettings(BaseModel):
+class EvaluateSettings(_Section):
     """Stage two."""
 
     commit_ms: int = Field(default=1000, ge=50, description="state is written this often")
 
 
-class RespondSettings(BaseModel):
+class RespondSettings(_Section):
     """Stage three."""
 
     tick_s: float = Field(default=1.0, gt=0, description="between two clock ticks in the inbox")
@@ -60,7 +68,7 @@ class RespondSettings(BaseModel):
     attempts: int = Field(default=8, ge=1, description="tries of one notice before it is given up, counted")
 
 
-class InfluxSettings(BaseModel):
+class InfluxSettings(_Section):
     """Points to InfluxDB; `url` empty switches it off."""
 
     url: str = Field(default="", description="http://host:8086; empty: off")
@@ -73,7 +81,7 @@ class InfluxSettings(BaseModel):
     spill_mb: int = Field(default=512, ge=0, description="size of the spill file; 0: none")
 
 
-class WebSettings(BaseModel):
+class WebSettings(_Section):
     """The page of each stage: /metrics, /-/healthy, /-/ready, /status. Port 0 chooses a free one."""
 
     host: str = Field(default="127.0.0.1", description="listens here only; 0.0.0.0 opens it")
@@ -107,8 +115,24 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [
-            f"PLANWATCH_{'__'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}"
-            for item in error.errors()
-        ]
+        wrong = [_wrong(item["loc"], item) for item in error.errors()]
         raise SettingsError("; ".join(wrong), remedy="set or unset the variable") from error
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return f"PLANWATCH_{'__'.join(map(str, place))}".upper()
+
+
+def _wrong(place: tuple[int | str, ...], item: Any) -> str:
+    """What is wrong with a variable. The value of one that is no setting may be a secret: it is not shown."""
+    name = _variable(place)
+    if item["type"] != "extra_forbidden":
+        return f"{name}: {item['msg']}, got {item['input']!r}"
+    close = get_close_matches(str(place[-1]), _fields(str(place[0])), n=1)
+    return f"{name} is no setting" + (f", did you mean {_variable((*place[:-1], *close))}?" if close else "")
+
+
+def _fields(section: str) -> list[str]:
+    """The names of a section's settings."""
+    model = Settings.model_fields[section].annotation
+    return [*model.model_fields] if isinstance(model, type) and issubclass(model, BaseModel) else []
