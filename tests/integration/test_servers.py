@@ -98,9 +98,10 @@ def test_prometheus_scrapes_a_target_and_tells_alertmanager(
         prometheus.scrape([f"127.0.0.1:{target.server_port}"], [rules], [alertmanager.address])
         assert prometheus.value("planwatch_answer") == 42
         wait_until(alertmanager.alerts, "alertmanager holds the alert", 20)
-        target.shutdown()
-    amtool = [program("amtool"), f"--alertmanager.url={alertmanager.url}", "alert", "query"]
-    assert "Answer" in subprocess.run(amtool, capture_output=True, text=True, check=True).stdout
+        amtool = [program("amtool"), f"--alertmanager.url={alertmanager.url}", "alert", "query"]
+        told = subprocess.run(amtool, capture_output=True, text=True, check=True).stdout
+        target.shutdown()  # not sooner: without its target the alert is soon over
+    assert "Answer" in told
 
 
 async def test_chromium_draws_a_page(browser: Browser) -> None:
