@@ -34,7 +34,8 @@ class _NoTables(TableManager):
     async def on_start(self) -> None:
         """Begin at once."""
         await self._update_channels()
-        await self.recovery.start()
+        if not self.should_stop:
+            await self.recovery.start()
 
 
 class StageApp(faust.App):

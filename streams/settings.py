@@ -4,6 +4,9 @@ A setting `kafka.bootstrap` is the environment variable `PLANWATCH_KAFKA__BOOTST
 `SecretStr` and never printed.
 """
 
+import os
+import re
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -11,8 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from schemas.errors import SettingsError
+
+_UNDERSCORES = re.compile("_+")
 
 
 class _Section(BaseModel):
@@ -113,10 +119,15 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """The settings of this process; SettingsError names each wrong variable."""
     try:
-        return Settings()
+        settings = Settings()
+        wrong = [*_misspelt(os.environ)]
     except ValidationError as error:
         wrong = [_wrong(item["loc"], item) for item in error.errors()]
-        raise SettingsError("; ".join(wrong), remedy="set or unset the variable") from error
+    except UnreadableError as error:
+        wrong = [str(error)]  # of a section given as JSON: it names the section and shows no value
+    if wrong:
+        raise SettingsError("; ".join(wrong), remedy="set or unset the variable")
+    return settings
 
 
 def _variable(place: tuple[int | str, ...]) -> str:
@@ -124,15 +135,30 @@ def _variable(place: tuple[int | str, ...]) -> str:
 
 
 def _wrong(place: tuple[int | str, ...], item: Any) -> str:
-    """What is wrong with a variable. The value of one that is no setting may be a secret: it is not shown."""
+    """What is wrong with a variable. No value is shown that is a secret, or may be one under a wrong name."""
     name = _variable(place)
-    if item["type"] != "extra_forbidden":
-        return f"{name}: {item['msg']}, got {item['input']!r}"
-    close = get_close_matches(str(place[-1]), _fields(str(place[0])), n=1)
-    return f"{name} is no setting" + (f", did you mean {_variable((*place[:-1], *close))}?" if close else "")
+    section = _section(str(place[0]))
+    fields = {} if section is None else section.model_fields
+    if item["type"] == "extra_forbidden":
+        close = get_close_matches(str(place[-1]), fields, n=1)
+        return f"{name} is no setting" + (f", did you mean {_variable((place[0], *close))}?" if close else "")
+    field = fields.get(str(place[-1])) if fields else Settings.model_fields[str(place[0])]
+    shown = isinstance(item["input"], str) and field is not None and field.annotation is not SecretStr
+    return f"{name}: {item['msg']}" + (f", got {item['input']!r}" if shown else "")
 
 
-def _fields(section: str) -> list[str]:
-    """The names of a section's settings."""
-    model = Settings.model_fields[section].annotation
-    return [*model.model_fields] if isinstance(model, type) and issubclass(model, BaseModel) else []
+def _section(name: str) -> type[BaseModel] | None:
+    """The settings that belong together under this name, if they do."""
+    model = Settings.model_fields[name].annotation
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def _misspelt(environment: Iterable[str]) -> Iterator[str]:
+    """Variables that are a setting but for the number of underscores; others may be somebody else's."""
+    sections = {name: section for name in Settings.model_fields if (section := _section(name))}
+    known = {_variable((name, field)) for name, section in sections.items() for field in section.model_fields}
+    alike = {_UNDERSCORES.sub("_", name): name for name in known}
+    for name in map(str.upper, environment):
+        meant = alike.get(_UNDERSCORES.sub("_", name))
+        if meant is not None and name not in known:
+            yield f"{name} is no setting, did you mean {meant}?"

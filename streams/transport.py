@@ -33,8 +33,9 @@ class FetchPace:
 
     The client has one request at a time under way to a broker. Whatever else is asked, an end, a beginning,
     or the records of a partition that has some, waits behind a fetch of partitions that have none. So waits
-    are shortest while partitions are taken over, when much is asked one after the other; short where one of
-    several has records; else long, which costs an idle process nothing. Times are in seconds of one clock.
+    are shortest while partitions are taken over, when much is asked one after the other, and for whoever has
+    none yet, which fetches nothing; short where one of several has records; else long, which costs an idle
+    process nothing. Times are in seconds of one clock.
 
     >>> pace = FetchPace(0)
     >>> [pace.wait_ms(now_s, heard=now_s == 60, partitions=2) for now_s in (1, 59, 60, 60.5, 62)]
@@ -57,7 +58,7 @@ class FetchPace:
     def wait_ms(self, now_s: float, *, heard: bool, partitions: int) -> int:
         """For the next fetches; `heard`: the last poll brought records."""
         self._heard_s = now_s if heard else self._heard_s
-        if now_s - self._begun_s < self._BEGINNING_S:
+        if not partitions or now_s - self._begun_s < self._BEGINNING_S:
             return self.SHORTEST_MS
         return self.SHORT_MS if partitions > 1 and now_s - self._heard_s < self._BUSY_S else self.LONG_MS
 
@@ -137,6 +138,7 @@ class Consumer(driver.Consumer):
         given back would else be lost: reading would go on behind it.
         """
         self._pace.begin(time.monotonic())
+        self._set_pace(heard=False)
         await super().perform_seek()
         self.sought = {tp: offset or None for tp, offset in self._read_offset.items()}
         unknown = [tp for tp in self.assignment() if self.sought.get(tp) is None]

@@ -1,5 +1,6 @@
 """A worker gives large blocks back: with a small one above it, glibc would keep each on its heap."""
 
+import platform
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ _MB = 1 << 20
 #: a block twice: the first time it is asked of the system, the second time, left alone, of the heap
 _PROGRAM = f"""
 import ctypes
+import os
 from agents.memory import keep_small
 
 {{begin}}
@@ -18,7 +20,7 @@ c = ctypes.CDLL(None)
 c.malloc.restype = ctypes.c_void_p
 c.free.argtypes = [ctypes.c_void_p]
 def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 def block():
     at = c.malloc({20 * _MB})
     ctypes.memset(at, 1, {20 * _MB})
@@ -39,7 +41,7 @@ def grown_mb(begin: str) -> float:
     return int(done.stdout) / _MB
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
 def test_large_blocks_are_given_back() -> None:
     assert grown_mb("keep_small()") < 5
     assert grown_mb("") > 15, "glibc keeps none any more: agents/memory.py may go"

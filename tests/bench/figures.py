@@ -7,6 +7,7 @@ the process: that swings less, and does not depend on what else the machine does
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from statistics import median
 from typing import NamedTuple
 
@@ -82,13 +83,12 @@ class Figures:
 def in_turns(runs: int, *things: Callable[[], Run]) -> list[list[Run]]:
     """Each thing so many times, one after the other in turns; gives the runs of each.
 
-    Each turn begins with another one: none always comes after the same, and what that leaves to do.
+    Each turn has an order of its own: none always comes after the same, and what that leaves to do.
     """
     found: list[list[Run]] = [[] for _ in things]
     pairs = list(zip(things, found, strict=True))
     for turn in range(runs):
-        first = turn % len(pairs)
-        for thing, kept in pairs[first:] + pairs[:first]:
+        for thing, kept in Random(turn).sample(pairs, len(pairs)):
             kept.append(thing())
     return found
 

@@ -52,3 +52,27 @@ def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PLANWATCH_TEAM_ROBOT_SECRET", "of a channel")
     monkeypatch.setenv("PLANWATCH_WEB__MEASURE_PORT", "7001")
     assert load_settings().web.measure_port == 7001
+
+
+@pytest.mark.parametrize("name", ["PLANWATCH_KAFKA_PARTITIONS", "planwatch_kafka___partitions"])
+def test_another_number_of_underscores_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "3")
+    assert f"{name.upper()} is no setting, did you mean PLANWATCH_KAFKA__PARTITIONS?" in complaint()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLANWATCH_INFLUX__TOKEN__VALUE", "s3cret"),
+        ("PLANWATCH_INFLUX", '{"token": ["s3cret"]}'),
+        ("PLANWATCH_INFLUX", '"s3cret"'),
+        ("PLANWATCH_INFLUX", "s3cret"),
+    ],
+)
+def test_a_secret_in_a_wrong_form_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = complaint()
+    assert "influx" in said.lower()
+    assert "s3cret" not in said

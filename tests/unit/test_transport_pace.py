@@ -12,6 +12,7 @@ SHORTEST, SHORT, LONG = FetchPace.SHORTEST_MS, FetchPace.SHORT_MS, FetchPace.LON
     [
         pytest.param(5, 1, None, SHORTEST, id="partitions are being taken over"),
         pytest.param(5, 8, 5, SHORTEST, id="taken over, and one has records"),
+        pytest.param(60, 0, None, SHORTEST, id="a standby, whose first fetch is that of a takeover"),
         pytest.param(60, 8, None, LONG, id="nothing comes"),
         pytest.param(60, 8, 60, SHORT, id="one of several has records"),
         pytest.param(60, 8, 59.5, SHORT, id="one of several had some just now"),
