@@ -21,6 +21,8 @@ pytestmark = pytest.mark.timeout(1800)
 SPECIALS_PER_S = 10
 #: events of the first seconds warm the processes up
 WARM_MS = 5_000
+#: a pane that is due when the events end is closed by silence: that is measured elsewhere
+AFTER_MS = 1_000
 DISORDER_MS = 10_000
 UPDATE, CLOSE = "one_star_review", "bench_close"
 CLOSE_RULE = """\
@@ -93,7 +95,9 @@ def test_latency_is_under_a_second(
     figures.add(f"{title}, p99", [quantile(waited, 0.99)], "s", below=1.0)
     figures.add(f"{title}, longest", [max(waited)], "s")
     figures.shares[f"{title} ({len(waited):,} of them)"] = histogram(waited)
-    after = [(one.at_ms - one.transition.end_ms - DISORDER_MS) / 1000 for one in closes.values()]
+    due = {name: one.transition.end_ms + DISORDER_MS for name, one in closes.items()}
+    under_load = [name for name, due_ms in due.items() if due_ms < max(made.values()) - AFTER_MS]
+    after = [(closes[name].at_ms - due[name]) / 1000 for name in under_load]
     if LATENCY_S >= 60 + DISORDER_MS / 1000:
         assert after, "no pane was judged at its close"
     if after:
