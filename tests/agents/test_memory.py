@@ -4,8 +4,6 @@ import platform
 import subprocess
 import sys
 
-import pytest
-
 from tests.servers.planwatch import REPOSITORY
 
 _MB = 1 << 20
@@ -41,7 +39,7 @@ def grown_mb(begin: str) -> float:
     return int(done.stdout) / _MB
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
 def test_large_blocks_are_given_back() -> None:
     assert grown_mb("keep_small()") < 5
-    assert grown_mb("") > 15, "glibc keeps none any more: agents/memory.py may go"
+    if platform.libc_ver()[0] == "glibc":
+        assert grown_mb("") > 15, "glibc keeps none any more: agents/memory.py may go"

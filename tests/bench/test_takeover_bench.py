@@ -104,6 +104,9 @@ async def test_a_standby_goes_on_in_time_with_a_million_cells(
 
         wait_until(lambda: any(map(counted, measures)), "all cells are counted", 600)
         takeover(measures, counted, one_more, figures)
+        (heir,) = (stage for stage in measures if stage.alive)
+        found = counts(heir)
+        assert found["received"] == found["counted"], f"not every event counts once: {found}"
         measures = tuple(stage for stage in measures if stage.alive) + tuple(
             stage.start() for stage in measures if not stage.alive
         )
